@@ -8,6 +8,7 @@ SYSTEMS = {
         "signup",
         "pincodes",
         "profile",
+        "blocking",
         "auth",
         "identities",
         "account",

@@ -40,7 +40,7 @@ def _faults_of(domain: Domain, language: str) -> Iterator[str]:
         yield f"{where} has the plural forms of another language"
     messages = {_name(one): one for one in spoken.catalog if one.id and not one.fuzzy}
     declared: set[str] = set()
-    for one in (*domain.notices, *domain.mails):
+    for one in (*domain.notices, *domain.mails, *domain.sentences):
         declared |= set(one.names)
         yield from (f"{where}: {name} is missing" for name in one.names if name not in messages)
         found = [messages[name] for name in one.names if name in messages]

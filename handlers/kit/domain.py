@@ -19,7 +19,7 @@ from handlers.kit.errors import Refusal
 from handlers.kit.filter import OpenFilter
 from handlers.kit.kernel import Actor, EphemeralEvent, EventFilter
 from handlers.kit.measures import Counter, Gauge
-from handlers.kit.notices import Importance, MailText, Notice, NoticeRule
+from handlers.kit.notices import Importance, MailText, Notice, NoticeRule, Sentence
 from handlers.kit.personal_data import PersonalData
 from handlers.kit.rates import COMMANDS, Rate
 from handlers.kit.retention import Retention
@@ -88,6 +88,7 @@ class Domain:
     messages: Translations = field(default_factory=Translations)
     notices: list[NoticeRule] = field(default_factory=list)
     mails: list[MailText] = field(default_factory=list)
+    sentences: list[Sentence] = field(default_factory=list)
     teller: Tell | None = None
     counters: list[Counter] = field(default_factory=list)
     gauges: list[Gauge] = field(default_factory=list)
@@ -261,6 +262,12 @@ class Domain:
         mail = MailText(kind, frozenset(says), action, self.messages)
         self.mails.append(mail)
         return mail
+
+    def sentence(self, name: str) -> Sentence:
+        """Declare a message of the domain that stands in other texts, such as a reason."""
+        sentence = Sentence(name, self.messages)
+        self.sentences.append(sentence)
+        return sentence
 
     def counter(self, name: str, about: str, *labels: str) -> Counter:
         """Declare a counter of `/metrics`, which `Transaction.count` increases."""

@@ -15,7 +15,7 @@ import msgspec
 from handlers.kit.contract import Event
 from handlers.kit.transaction import Transaction
 from handlers.kit.translations import Translations
-from handlers.kit.wording import Value
+from handlers.kit.wording import Plain, Reader, Value
 
 Importance = Literal["app", "mail", "critical"]
 """How a notice reaches its reader: `app` shows it in the app only, `mail` sends an email too.
@@ -27,6 +27,26 @@ class Person(msgspec.Struct, frozen=True):
     """A user whose name stands in a text."""
 
     id: str
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text of the server, such as a reason, that stands in other texts in the reader's language.
+
+    It is the message `name` of a domain, and has no placeholders.
+    """
+
+    name: str
+    messages: Translations
+    says: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The ids of its messages."""
+        return (self.name,)
+
+    def said_to(self, reader: Reader) -> Plain:
+        return Plain(self.messages.say(self.name, reader, {}))
 
 
 class CalendarPart(msgspec.Struct, frozen=True):
@@ -48,7 +68,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     to: str
     link: str
     data: Mapping[str, Any] = {}
-    values: Mapping[str, Value | Person] = {}
+    values: Mapping[str, Value | Person | Sentence] = {}
     expires_at: datetime | None = None
     calendar: CalendarPart | None = None
 

@@ -95,6 +95,8 @@ export type PresenceStatus = "active" | "away" | "busy";
 
 export type Reason = "harassment" | "hate" | "illegal" | "other" | "sexual" | "spam" | "violence";
 
+export type ReasonCode = "account_closed" | "account_closing" | "call_not_held" | "hour_withdrawn";
+
 export type Reminder = "day" | "hour" | "minutes";
 
 export type Role = "member" | "owner";
@@ -621,6 +623,9 @@ export interface GetMessage {
   message_id: string;
 }
 
+/** Ask for your own presence. */
+export interface GetOwnPresence {}
+
 export interface GetQuality {
   call_id: string;
 }
@@ -988,6 +993,19 @@ export interface OwnAvailableNow {
   back_when_online: boolean;
 }
 
+/** Your own status, and whether you are invisible to others. */
+export interface OwnPresence {
+  status: PresenceStatus;
+  invisible: boolean;
+}
+
+/** Your own presence, as of event `seq` of your own room. */
+export interface OwnPresenceState {
+  status: PresenceStatus;
+  invisible: boolean;
+  seq: number;
+}
+
 /** The user's own settings for a conversation. */
 export interface OwnState {
   conversation_id: string;
@@ -1001,7 +1019,7 @@ export interface People {
   people: Record<string, Person>;
 }
 
-/** A user's name and picture; the picture is at `/pictures/<picture_id>`. */
+/** A user's name and picture; the picture is at `/pictures/<picture_id>`. The picture of a user who blocked you is null. */
 export interface Person {
   first_name: string;
   last_name: string;
@@ -1314,6 +1332,12 @@ export interface SetGroupPicture {
   upload_id?: string | null;
 }
 
+/** `on` hides whether you are online; otherwise others see it again. */
+export interface SetInvisible {
+  request_id?: string;
+  on?: boolean;
+}
+
 /** A first password, or a new one for a forgotten one; needs a pincode from `send_proof`. */
 export interface SetPassword {
   pincode: string;
@@ -1412,6 +1436,7 @@ export interface StartUpload {
   sha256?: string;
 }
 
+/** What others see of a user's presence; an invisible user seems to be offline. */
 export interface State {
   online: boolean;
   status: PresenceStatus;
@@ -1805,7 +1830,7 @@ export interface Commands {
     set_picture: { payload: SetGroupPicture; data: Conversation };
     /** Make a member of a group that you own an owner, or an owner a regular member. */
     set_role: { payload: SetRole; data: Conversation };
-    /** Tell the other members that you are typing. */
+    /** Tell the other members that you are typing, unless you are invisible. */
     typing: { payload: Type; data: Empty };
   };
   "/consultants": {
@@ -1857,6 +1882,10 @@ export interface Commands {
     unregister_device: { payload: UnregisterDevice; data: Empty };
   };
   "/presence": {
+    /** Get your own status, and whether you are invisible. */
+    me: { payload: GetOwnPresence; data: OwnPresenceState };
+    /** Hide from others that you are online, on all your devices, or show it again. */
+    set_invisible: { payload: SetInvisible; data: OwnPresence };
     /** Set your own presence status. */
     set_status: { payload: SetStatus; data: Empty };
     /** Unsubscribe from the presence of users; answers their current presence. */
@@ -1963,7 +1992,7 @@ export interface Events {
     /** The consultant approved the booking. */
     BOOKING_APPROVED: { booking: Booking };
     /** One side cancelled the booking, its block was withdrawn, or its call did not take place. */
-    BOOKING_CANCELLED: { booking: Booking };
+    BOOKING_CANCELLED: { booking: Booking; reason_code: ReasonCode | null };
     /** A participant ended the call of the booking, or its hour ended after a call. */
     BOOKING_COMPLETED: { booking: Booking };
     /** A booking was confirmed; follows BOOKING_APPROVED. `at_once`: by the terms. */
@@ -2077,8 +2106,12 @@ export interface Events {
     NOTIFICATION_READ: { user_id: string; ids: string[]; unread: number };
   };
   "/presence": {
+    /** You set your status while you are invisible; others see it when you are visible again. */
+    HIDDEN_STATUS_SET: { user_id: string; status: PresenceStatus; invisible: boolean };
     USER_OFFLINE: { user_id: string; at: string };
     USER_ONLINE: { user_id: string; at: string };
+    /** You became invisible, or visible again, on all your devices. */
+    VISIBILITY_CHANGED: { user_id: string; status: PresenceStatus; invisible: boolean };
     status_changed: { user_id: string; status: PresenceStatus };
   };
   "/profile": {

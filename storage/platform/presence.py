@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
+    false,
     func,
     select,
     update,
@@ -30,12 +31,14 @@ presences = Table(
     Column("status", String(10), nullable=False),
     Column("last_seen_at", Instant),
     Column("changed_at", Instant, nullable=False, index=True),
+    Column("invisible", Boolean, nullable=False, server_default=false()),
+    Column("shown_status", String(10)),
     info=personal(
         on_erasure_of={"user_id": DeleteRow()},
         export=Export(
             file="presence",
-            description="Your online status, and when you were last online.",
-            columns="online status last_seen_at changed_at",
+            description="Your online status, when you were last online, and what you hide of it.",
+            columns="online status last_seen_at changed_at invisible shown_status",
         ),
         not_exported="user_id",
     ),
@@ -52,12 +55,23 @@ holdings = Table(
 )
 
 
+Status = Literal["active", "away", "busy"]
+
+
 class PresenceRow(msgspec.Struct):
+    """A user's presence; others see neither `online` nor `status` of an invisible user.
+
+    `last_seen_at` and `changed_at` are about what others see. `shown_status` is the status that
+    they see while the user is invisible.
+    """
+
     user_id: str
     online: bool
-    status: Literal["active", "away", "busy"]
+    status: Status
     last_seen_at: datetime | None
     changed_at: datetime
+    invisible: bool = False
+    shown_status: Status | None = None
 
 
 _p, _h = presences.c, holdings.c
@@ -69,7 +83,9 @@ _UPDATE = (
         online=bindparam("new_online"),
         status=bindparam("new_status"),
         last_seen_at=bindparam("new_last_seen_at"),
-        changed_at=bindparam("now"),
+        changed_at=bindparam("new_changed_at"),
+        invisible=bindparam("new_invisible"),
+        shown_status=bindparam("new_shown_status"),
     )
 )
 _FIND = select(presences).where(_p.user_id == bindparam("of_user")).with_for_update()
@@ -100,14 +116,17 @@ def lock_presence(tx: Queries, user_id: str, now: datetime) -> PresenceRow:
     return tx.one(PresenceRow, _FIND, of_user=user_id) or fresh
 
 
-def update_presence(tx: Queries, row: PresenceRow, now: datetime) -> None:
+def update_presence(tx: Queries, row: PresenceRow, changed_at: datetime) -> None:
+    """Store a row; what others see of it changed at `changed_at`."""
     tx.run(
         _UPDATE,
         of_user=row.user_id,
         new_online=row.online,
         new_status=row.status,
         new_last_seen_at=row.last_seen_at,
-        now=now,
+        new_changed_at=changed_at,
+        new_invisible=row.invisible,
+        new_shown_status=row.shown_status,
     )
 
 

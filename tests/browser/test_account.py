@@ -68,6 +68,27 @@ async def test_choosing_the_dark_theme_changes_the_colours(world: World, browser
     assert await ana.page.evaluate(background) != light
 
 
+async def test_the_profile_page_makes_a_user_invisible(world: World, browser: Any) -> None:
+    person, ben = await world.person("ana"), await world.person("ben")
+    ana = await new_viewer(browser, world.url, person)
+    await ana.open("profile")
+    invisible = ana.button("Invisible")
+    await expect(invisible).to_have_attribute("aria-pressed", "false")
+    await ben.enter("/presence")
+    await ben.call("/presence", "watch", user_ids=[person.id])
+    await invisible.click()
+    await ben.event("USER_OFFLINE")
+    await expect(invisible).to_have_attribute("aria-pressed", "true")
+    await ana.button("Busy").click()
+    await expect(ana.button("Busy")).to_have_attribute("aria-pressed", "true")
+    await ana.page.reload()
+    await expect(invisible).to_have_attribute("aria-pressed", "true")
+    await expect(ana.button("Busy")).to_have_attribute("aria-pressed", "true")
+    await invisible.click()
+    await ben.event("status_changed", lambda data: data["status"] == "busy")
+    assert ana.errors == []
+
+
 async def test_a_user_exports_data_and_cancels_an_account_deletion(
     world: World, browser: Any, tmp_path: Path
 ) -> None:

@@ -30,6 +30,13 @@ MUTANTS = (
         (f"{WAITING_LIST}::test_a_freed_place_is_offered_only_to_the_first_on_the_waiting_list",),
     ),
     Mutant(
+        "An offer that a block skipped is not made after the block",
+        "handlers/consulting/availability/service/lists.py",
+        "        else:\n            tx.publish(OfferDue(block_id=block_id))",
+        "        elif apart:\n            tx.publish(OfferDue(block_id=block_id))",
+        (f"{WAITING_LIST}::test_an_unblocked_user_gets_the_offer_that_was_skipped",),
+    ),
+    Mutant(
         "A student can book two consultations at the same time",
         "handlers/consulting/booking/service/requests.py",
         "    if not availability.take_time(",

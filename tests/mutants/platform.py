@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 ERASURE = "tests/platform/personal_data/test_erasure.py"
 FETCH = "tests/platform/previews/test_fetch.py"
+INVISIBLE = "tests/platform/presence/test_invisible.py"
 OAUTH = "tests/platform/identities/test_oauth.py"
 SIGNING_IN = "tests/server/test_signing_in.py"
 UPLOADS = "tests/platform/uploads/test_uploads.py"
@@ -76,12 +77,36 @@ MUTANTS = (
     Mutant(
         "A blocked user adds the blocker to a group",
         "handlers/platform/chat/service/blocks.py",
-        "    if chat_blocks.is_block_between(tx, tx.actor.id, user_ids):",
+        "    if blocking.is_block_between(tx, tx.actor.id, user_ids):",
         "    if False:",
         (
             "tests/platform/chat/test_blocks.py"
             "::test_a_block_prevents_new_conversations_and_adding_to_groups",
         ),
+    ),
+    Mutant(
+        "A blocked user gets the picture of the blocker",
+        "handlers/platform/profile/service.py",
+        "None if row.id in blockers else row.picture_id",
+        "row.picture_id",
+        (
+            "tests/platform/profile/test_profile.py"
+            "::test_a_blocked_user_gets_the_name_and_not_the_picture",
+        ),
+    ),
+    Mutant(
+        "Watchers see the devices of an invisible user come and go",
+        "handlers/platform/presence/service.py",
+        "    if row.invisible:\n        _keep_unseen(tx, row)\n        return\n",
+        "",
+        (f"{INVISIBLE}::test_devices_that_connect_and_leave_change_nothing_that_others_see",),
+    ),
+    Mutant(
+        "The typing of an invisible user shows",
+        "handlers/platform/chat/service/members.py",
+        "    if presences.is_invisible(tx, tx.actor.id):",
+        "    if False:",
+        (f"{INVISIBLE}::test_typing_and_delivery_marks_do_not_show_an_invisible_user",),
     ),
     Mutant(
         "A hidden message is still shown",

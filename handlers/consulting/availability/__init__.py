@@ -9,7 +9,7 @@ from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.transaction import Transaction
-from handlers.platform.chat import public as chats
+from handlers.platform.blocking import public as blocking
 from rooms import names
 
 
@@ -27,7 +27,7 @@ def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
     kind, _, consultant_id = room.partition(":")
     if kind != "consultant" or not consultants.exists(tx, consultant_id):
         return None
-    if actor is not None and chats.list_blockers(tx, actor.id, [consultant_id]):
+    if actor is not None and blocking.list_blockers(tx, actor.id, [consultant_id]):
         return None
     if consultants.is_active(tx, consultant_id):
         return 0

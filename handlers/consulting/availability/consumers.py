@@ -15,7 +15,7 @@ from handlers.consulting.consultants.contracts import (
 from handlers.kit.life import WatchingEnded
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.personal import PersonBlocked
-from handlers.platform.presence.contracts import UserOffline, UserOnline
+from handlers.platform.presence.contracts import UserOffline, UserOnline, VisibilityChanged
 from storage.events import holds
 
 
@@ -32,13 +32,18 @@ def be_away_during_the_call(tx: Transaction, event: CallInitiated | CallEnded) -
             now.pause_for_call(tx, user_id, event.call.id)
 
 
-@availability.consumer(UserOffline, UserOnline)
-def be_away_while_nobody_is_there(tx: Transaction, event: UserOffline | UserOnline) -> None:
-    """Make a consultant unavailable while none of their devices is connected."""
-    if isinstance(event, UserOffline):
-        now.go_away(tx, event.user_id)
-    else:
-        now.come_back(tx, event.user_id)
+@availability.consumer(UserOffline, UserOnline, VisibilityChanged)
+def be_away_while_nobody_is_there(
+    tx: Transaction, event: UserOffline | UserOnline | VisibilityChanged
+) -> None:
+    """Make a consultant unavailable who is invisible, or has no connected device."""
+    match event:
+        case UserOffline():
+            now.go_away(tx, event.user_id)
+        case VisibilityChanged(invisible=True):
+            now.hide(tx, event.user_id)
+        case _:
+            now.come_back(tx, event.user_id)
 
 
 @availability.consumer(BookingExpired)
@@ -83,6 +88,12 @@ def withdraw_the_week(tx: Transaction, event: ConsultantDeactivated) -> None:
 def bring_the_week_back(tx: Transaction, event: ConsultantOnboarded) -> None:
     """Create the blocks of a returning consultant from their old schedule."""
     weeks.top_up(tx, event.consultant.id)
+
+
+@availability.consumer(PersonBlocked)
+def review_the_offers(tx: Transaction, event: PersonBlocked) -> None:
+    """Withdraw the offers between users of whom one blocked the other, or make skipped ones."""
+    lists.review_offers_between(tx, event.user_id, event.person_id)
 
 
 @availability.consumer(PersonBlocked)

@@ -32,6 +32,8 @@ StepStatus = Literal[
 ]
 Party = Literal["student", "consultant"]
 Part = Literal["asked", "coming", "past"]
+ReasonCode = Literal["hour_withdrawn", "call_not_held", "account_closing", "account_closed"]
+"""A reason that the server itself gives for cancelling a booking."""
 Note = Annotated[str, prose(2_000)]
 
 
@@ -240,6 +242,9 @@ class BookingCancelled(AboutBooking):
     """One side cancelled the booking, its block was withdrawn, or its call did not take place."""
 
     NAME: ClassVar[str] = "BOOKING_CANCELLED"
+    PRIVATE: ClassVar[tuple[str, ...]] = ("reason_code",)
+    reason_code: ReasonCode | None = None
+    """The reason, if the server gave it."""
 
 
 class BookingRescheduled(AboutBooking):

@@ -20,8 +20,9 @@ from handlers.consulting.booking.contracts import (
     BookingRescheduled,
     BookingView,
 )
+from handlers.consulting.booking.reasons import TRANSLATED
 from handlers.consulting.booking.service.ics import Invitation, Method, calendar_of
-from handlers.kit.notices import CalendarPart, Notice, Person
+from handlers.kit.notices import CalendarPart, Notice, Person, Sentence
 from handlers.kit.transaction import Transaction
 from handlers.kit.wording import Passage
 from handlers.platform.profile import public as profiles
@@ -29,7 +30,7 @@ from handlers.platform.send import public as mails
 
 ABOUT = ("other", "topic", "starts_at")
 """The other party, the name of the topic, and the start in the reader's time zone."""
-DELETED = BookingView.PERSONAL["consultant_id"]["topic_name"]
+DELETED_TOPIC = booking.sentence("deleted_topic")
 
 
 @booking.notifies(
@@ -67,16 +68,18 @@ def tell_of_the_new_booking(tx: Transaction, event: BookingCreated) -> Iterator[
 def tell_of_the_cancellation(tx: Transaction, event: BookingCancelled) -> Iterator[Notice]:
     """Notify each side that did not cancel the booking: both, if the server cancelled it."""
     actor_id = tx.cause.actor_id if tx.cause else None
+    code = event.reason_code
+    reason = TRANSLATED[code] if code is not None else _reason(event)
     for user_id in _both(event):
         if user_id != actor_id:
-            yield _notice(tx, event, user_id, calendar="CANCEL", reason=_reason(event))
+            yield _notice(tx, event, user_id, calendar="CANCEL", reason=reason)
 
 
 @booking.notifies(
     BookingRescheduled, "booking_rescheduled", importance="mail", says=(*ABOUT, "reason")
 )
 def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Notice]:
-    """Notify both sides of the new time."""
+    """Notify both sides of the new time, which the mail also carries to their calendars."""
     for user_id in _both(event):
         moved = event.booking
         calendar: Method | None = "REQUEST" if moved.status == "approved" else None
@@ -88,6 +91,14 @@ def tell_of_the_move(tx: Transaction, event: BookingRescheduled) -> Iterator[Not
 def tell_of_the_expiry(tx: Transaction, event: BookingExpired) -> Iterator[Notice]:
     """The student's request was not answered in time."""
     yield _notice(tx, event, event.booking.student_id)
+
+
+@booking.notifies(
+    BookingExpired, "booking_expired", importance="mail", says=ABOUT, text="booking_unanswered"
+)
+def tell_of_the_unanswered_request(tx: Transaction, event: BookingExpired) -> Iterator[Notice]:
+    """The consultant missed a request, which they may not even have seen."""
+    yield _notice(tx, event, event.booking.consultant_id)
 
 
 @booking.notifies(BookingMissed, "booking_missed", importance="mail", says=ABOUT)
@@ -104,7 +115,7 @@ def _notice(
     expires_at: datetime | None = None,
     *,
     calendar: Method | None = None,
-    **values: Passage | datetime,
+    **values: Passage | Sentence | datetime,
 ) -> Notice:
     """A notification about a booking, with a link to it.
 
@@ -134,10 +145,10 @@ def _calendar(tx: Transaction, about: BookingView, to: str, method: Method) -> s
     return calendar_of(tx, to, [about], method, invitation)
 
 
-def _topic(tx: Transaction, about: BookingView) -> str:
+def _topic(tx: Transaction, about: BookingView) -> str | Sentence:
     """The name of the topic, which is gone with the account of its consultant."""
     consultant = profiles.get_user(tx, about.consultant_id)
-    return DELETED if profiles.is_closed(consultant) else about.topic_name
+    return DELETED_TOPIC if profiles.is_closed(consultant) else about.topic_name
 
 
 def _reason(event: AboutBooking) -> Passage:

@@ -9,12 +9,10 @@ from handlers.kit.transaction import Transaction
 @booking.personal_data.withdraw(Stage.AGREEMENTS)
 def call_off_bookings(tx: Transaction, user_id: str, limit: int) -> int:
     """Cancel all open bookings as soon as a deletion is planned."""
-    reason = "The account of the other one is to be deleted."
-    return cancel_all(tx, user_id, reason, limit)
+    return cancel_all(tx, user_id, "account_closing", limit)
 
 
 @booking.personal_data.erase(Stage.AGREEMENTS)
 def call_off_the_last_bookings(tx: Transaction, user_id: str, after: str, limit: int) -> str | None:
     """Cancel the bookings made after the deletion was planned."""
-    reason = "The account of the other one was deleted."
-    return more(cancel_all(tx, user_id, reason, limit), limit)
+    return more(cancel_all(tx, user_id, "account_closed", limit), limit)

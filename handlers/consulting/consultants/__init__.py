@@ -6,7 +6,7 @@ from handlers.kit.domain import Domain, Subscription
 from handlers.kit.kernel import Actor
 from handlers.kit.roles import Role
 from handlers.kit.transaction import Transaction
-from handlers.platform.chat import public as chats
+from handlers.platform.blocking import public as blocking
 from rooms import names
 from storage.consulting import consultants as store
 from storage.events.log import find_last
@@ -39,7 +39,7 @@ def may_watch(tx: Transaction, actor: Actor | None, room: str) -> int | None:
     kind, _, consultant_id = room.partition(":")
     if kind != "consultant" or store.find_consultant(tx, consultant_id) is None:
         return None
-    if actor is not None and chats.list_blockers(tx, actor.id, [consultant_id]):
+    if actor is not None and blocking.list_blockers(tx, actor.id, [consultant_id]):
         return None
     last = find_last(tx, names.stream(NAMESPACE, room), [*REPLACING, *REMOVING])
     if last is None:

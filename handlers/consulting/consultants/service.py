@@ -32,7 +32,7 @@ from handlers.kit.contract import Empty, Money, given
 from handlers.kit.errors import Conflict, NotFound
 from handlers.kit.paging import LAST_ID, cursor_of, fitting, position_of
 from handlers.kit.transaction import Transaction
-from handlers.platform.chat import public as chats
+from handlers.platform.blocking import public as blocking
 from handlers.platform.profile import public as profiles
 from handlers.platform.uploads import public as uploads
 from storage.consulting import consultants as store
@@ -133,7 +133,7 @@ def get_consultant(tx: Transaction, consultant_id: str) -> ConsultantView:
 
 def get_watched(tx: Transaction, consultant_id: str) -> WatchedConsultantView:
     """Raises NotFound, also if the consultant has blocked the actor."""
-    if not tx.visitor and chats.list_blockers(tx, tx.actor.id, [consultant_id]):
+    if blocking.has_blocked_actor(tx, consultant_id):
         raise NotFound
     view = get_consultant(tx, consultant_id)
     seq = tx.head(NAMESPACE, consultant_room(consultant_id))

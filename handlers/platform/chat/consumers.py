@@ -1,12 +1,19 @@
-"""The consumer of timers for read and delivery marks."""
+"""Consumers that publish read and delivery marks which were held back."""
 
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat import chat
 from handlers.platform.chat.contracts.marks import MarkDue
 from handlers.platform.chat.service import marks
+from handlers.platform.presence.contracts import VisibilityChanged
 
 
 @chat.consumer(MarkDue)
 def tell_the_latest_mark(tx: Transaction, event: MarkDue) -> None:
     """Publish a mark that was held back to limit its rate."""
     marks.publish_due(tx, event)
+
+
+@chat.consumer(VisibilityChanged, filter=lambda rules, event: not event.invisible)
+def tell_the_held_marks(tx: Transaction, event: VisibilityChanged) -> None:
+    """Publish what the devices of a user received while the user was invisible."""
+    marks.publish_held(tx, event.user_id)

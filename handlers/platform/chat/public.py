@@ -1,7 +1,7 @@
 """Functions that other domains call inside their own transactions."""
 
 from handlers.kit.transaction import Transaction
-from handlers.platform.chat.service.blocks import check_no_block, list_blocked_by
+from handlers.platform.chat.service.blocks import check_no_block
 from handlers.platform.chat.service.cards import (
     check_present,
     hold_conversation,
@@ -19,8 +19,6 @@ from handlers.platform.chat.service.hiding import (
 from handlers.platform.chat.service.members import begin
 from handlers.platform.chat.service.previews import lock_text, show_preview
 from storage.platform.chat import conversations as store
-from storage.platform.chat.blocks import list_blockers as list_blockers
-from storage.platform.chat.blocks import list_separated as list_separated
 from storage.platform.chat.conversations import ConversationRow
 
 __all__ = [
@@ -32,9 +30,6 @@ __all__ = [
     "hold_conversation",
     "hold_original",
     "hold_readable",
-    "list_blocked_by",
-    "list_blockers",
-    "list_separated",
     "lock_text",
     "make_group",
     "refresh_cards",

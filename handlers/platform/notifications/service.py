@@ -3,11 +3,12 @@
 import msgspec
 
 from handlers.kit import throttle
-from handlers.kit.notices import Notice, NoticeRule, Person, require_values
+from handlers.kit.notices import Notice, NoticeRule, Person, Sentence, require_values
 from handlers.kit.paging import LAST_ID, cursor_of, position_of
 from handlers.kit.throttle import DAY, Throttle
 from handlers.kit.transaction import Transaction
-from handlers.kit.wording import Plain, Value
+from handlers.kit.wording import Plain, Reader, Value
+from handlers.platform.notifications import notifications
 from handlers.platform.notifications.contracts import (
     ListNotifications,
     MarkNotificationsRead,
@@ -27,6 +28,9 @@ from storage.platform.notifications import inbox as store
 from storage.platform.notifications.inbox import NotificationRow
 
 INBOX = "/notifications list"
+ERASED = notifications.sentence("body_erased")
+ERASED_BODY = NotificationView.PERSONAL["about_id"]["body"]
+"""What an erasure stores as the body of a notification that named the erased user."""
 MAILS = Throttle("mails of one kind of news", most=20, window=DAY)
 """Per recipient, kind, and user who causes them (or the server). A user who changes a booking
 repeatedly cannot flood another one with mails."""
@@ -36,8 +40,9 @@ def list_notifications(tx: Transaction, ask: ListNotifications) -> NotificationP
     (before,) = position_of(tx, INBOX, ask.before) or (LAST_ID,)
     rows = store.list_notifications(tx, tx.actor.id, before, ask.limit + 1)
     page = rows[: ask.limit]
+    reader = profiles.reader_of(profiles.get_user(tx, tx.actor.id))
     return NotificationPage(
-        notifications=[view_of(row) for row in page],
+        notifications=[_readable(view_of(row), reader) for row in page],
         unread=store.count_unread(tx, tx.actor.id),
         next=cursor_of(tx, INBOX, page[-1].id) if len(rows) > ask.limit else None,
         seq=tx.head("/notifications", names.user(tx.actor.id)),
@@ -81,7 +86,7 @@ def deliver(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
 def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -> NotificationRow:
     """The row of a notice, in the recipient's language; `about_id` is the user named in it."""
     reader = profiles.reader_of(user)
-    values = {name: _resolved(tx, value) for name, value in notice.values.items()}
+    values = {name: _resolved(tx, value, reader) for name, value in notice.values.items()}
     named = [value.id for value in notice.values.values() if isinstance(value, Person)]
     if len(named) > 1:
         raise TypeError(f"{rule.kind} names several users, but about_id can hold only one")
@@ -103,8 +108,10 @@ def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -
     )
 
 
-def _resolved(tx: Transaction, value: Value | Person) -> Value:
-    """The value itself; for a `Person`, their full name."""
+def _resolved(tx: Transaction, value: Value | Person | Sentence, reader: Reader) -> Value:
+    """The value itself; for a `Person`, their full name; for a `Sentence`, its text."""
+    if isinstance(value, Sentence):
+        return value.said_to(reader)
     if not isinstance(value, Person):
         return value
     user = profiles.get_user(tx, value.id)
@@ -121,6 +128,13 @@ def view_of(row: NotificationRow) -> NotificationView:
     fields = msgspec.structs.asdict(row)
     del fields["user_id"], fields["mail_status"]
     return NotificationView(**fields)
+
+
+def _readable(view: NotificationView, reader: Reader) -> NotificationView:
+    """The notification; if its body was erased, with a body in the reader's language."""
+    if view.body != ERASED_BODY:
+        return view
+    return msgspec.structs.replace(view, body=str(ERASED.said_to(reader)))
 
 
 def _may_mail(tx: Transaction, user_id: str, kind: str) -> bool:

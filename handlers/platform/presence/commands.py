@@ -6,6 +6,10 @@ from handlers.kit.cost import Cost
 from handlers.kit.errors import TooMany
 from handlers.platform.presence import presence, service
 from handlers.platform.presence.contracts import (
+    GetOwnPresence,
+    OwnPresenceStateView,
+    OwnPresenceView,
+    SetInvisible,
     SetStatus,
     StatesView,
     UnwatchPeople,
@@ -37,3 +41,15 @@ async def unwatch(ctx: Context, ask: UnwatchPeople) -> StatesView:
 async def set_status(ctx: Context, ask: SetStatus) -> Empty:
     """Set your own presence status."""
     return await ctx.transact(service.set_status, ask)
+
+
+@presence.command()
+async def set_invisible(ctx: Context, ask: SetInvisible) -> OwnPresenceView:
+    """Hide from others that you are online, on all your devices, or show it again."""
+    return await ctx.transact(service.set_invisible, ask)
+
+
+@presence.command()
+async def me(ctx: Context, ask: GetOwnPresence) -> OwnPresenceStateView:
+    """Get your own status, and whether you are invisible."""
+    return await ctx.read(service.get_own)

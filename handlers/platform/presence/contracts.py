@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from handlers.kit.contract import Change, Event, Id, Request, View
+from handlers.kit.contract import Change, Event, Id, Nothing, Request, Seq, View
 from handlers.kit.life import InstanceLost
+from rooms import names
 
 
 def presence_room(user_id: str) -> str:
@@ -31,7 +32,19 @@ class SetStatus(Change, kw_only=True):
     status: Status
 
 
+class SetInvisible(Change, kw_only=True):
+    """`on` hides whether you are online; otherwise others see it again."""
+
+    on: bool = True
+
+
+class GetOwnPresence(Nothing):
+    """Ask for your own presence."""
+
+
 class StateView(View):
+    """What others see of a user's presence; an invisible user seems to be offline."""
+
     online: bool
     status: Status
     last_seen_at: datetime | None
@@ -41,6 +54,20 @@ class StatesView(View):
     """Presence by user id, without users who do not exist."""
 
     states: dict[str, StateView]
+
+
+class OwnPresenceView(View):
+    """Your own status, and whether you are invisible to others."""
+
+    PLAIN: ClassVar[tuple[str, ...]] = ("status",)
+    status: Status
+    invisible: bool
+
+
+class OwnPresenceStateView(OwnPresenceView, kw_only=True):
+    """Your own presence, as of event `seq` of your own room."""
+
+    seq: Seq
 
 
 class PresenceEphemeral(msgspec.Struct):
@@ -71,6 +98,34 @@ class UserOffline(_OfUser):
     """A user's last device did not come back within the grace period."""
 
     NAME: ClassVar[str] = "USER_OFFLINE"
+
+
+class _OwnPresence(Event):
+    """An event for the devices of one user only."""
+
+    NAMESPACE: ClassVar[str | None] = "/presence"
+    PLAIN: ClassVar[tuple[str, ...]] = ("status",)
+    user_id: str
+    status: Status
+    invisible: bool
+
+    def key(self) -> str:
+        return f"user:{self.user_id}"
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.user(self.user_id),)
+
+
+class VisibilityChanged(_OwnPresence):
+    """You became invisible, or visible again, on all your devices."""
+
+    NAME: ClassVar[str] = "VISIBILITY_CHANGED"
+
+
+class HiddenStatusSet(_OwnPresence):
+    """You set your status while you are invisible; others see it when you are visible again."""
+
+    NAME: ClassVar[str] = "HIDDEN_STATUS_SET"
 
 
 class InstanceGone(InstanceLost):

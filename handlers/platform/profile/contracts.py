@@ -57,7 +57,10 @@ class ListPeople(Request):
 
 
 class PersonView(View):
-    """A user's name and picture; the picture is at `/pictures/<picture_id>`."""
+    """A user's name and picture; the picture is at `/pictures/<picture_id>`.
+
+    The picture of a user who blocked you is null.
+    """
 
     first_name: str
     last_name: str

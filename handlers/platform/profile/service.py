@@ -6,6 +6,7 @@ from handlers.kit.codes import check_language, check_zone
 from handlers.kit.contract import given
 from handlers.kit.errors import NotFound
 from handlers.kit.transaction import Transaction
+from handlers.platform.blocking import public as blocking
 from handlers.platform.profile.contracts import (
     PeopleView,
     PersonView,
@@ -64,12 +65,15 @@ def save(tx: Transaction, row: UserRow) -> UserView:
 
 
 def list_people(tx: Transaction, user_ids: list[str]) -> PeopleView:
-    rows = store.list_users(tx, user_ids)
+    """The names and pictures of users; without the picture of those who blocked the actor."""
+    blockers = set(blocking.list_blockers(tx, tx.actor.id, user_ids))
     people = {
         row.id: PersonView(
-            first_name=row.first_name, last_name=row.last_name, picture_id=row.picture_id
+            first_name=row.first_name,
+            last_name=row.last_name,
+            picture_id=None if row.id in blockers else row.picture_id,
         )
-        for row in rows
+        for row in store.list_users(tx, user_ids)
     }
     return PeopleView(people=people)
 

@@ -51,7 +51,7 @@ export const TAKE_A_REQUEST_ID = {
   "/consultants": ["add_topic", "become", "remove_topic", "stop", "update", "update_topic"],
   "/moderation": ["decide", "flag", "undo"],
   "/notifications": ["mark_read", "register_device", "unregister_device"],
-  "/presence": ["set_status"],
+  "/presence": ["set_invisible", "set_status"],
   "/profile": [
     "change_email",
     "change_password",

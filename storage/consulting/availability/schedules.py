@@ -206,6 +206,14 @@ _WAITED = (
         _b.starts_at < bindparam("before"),
     )
 )
+_WAITED_OF = (
+    select(_b.id)
+    .join(waiting_list, waiting_list.c.block_id == _b.id)
+    .where(
+        waiting_list.c.user_id == bindparam("of_user"),
+        _b.consultant_id == bindparam("of_consultant"),
+    )
+)
 _INSERT_BLOCK = insert(blocks)
 _SET_CANCELLED = (
     update(blocks)
@@ -318,6 +326,11 @@ def list_blocks(
 def list_waited(tx: Queries, user_id: str, after: datetime, before: datetime) -> list[str]:
     """The ids of the blocks between these moments on whose waiting lists a user is."""
     return tx.scalars(_WAITED, of_user=user_id, after=after, before=before)
+
+
+def list_waited_of(tx: Queries, user_id: str, consultant_id: str) -> list[str]:
+    """The ids of a consultant's blocks on whose waiting lists a user is."""
+    return tx.scalars(_WAITED_OF, of_user=user_id, of_consultant=consultant_id)
 
 
 def set_cancelled(tx: Queries, row: BlockRow, cancelled: bool) -> None:

@@ -133,6 +133,13 @@ _FORGET_STEPS = delete(steps).where(
 )
 _MARKS = select(marks).where(_k.conversation_id.in_(bindparam("conversation_ids", expanding=True)))
 
+_UNTOLD = select(marks).where(
+    _k.conversation_id.in_(bindparam("conversation_ids", expanding=True)),
+    _k.user_id == bindparam("of_user"),
+    _k.kind == bindparam("of_kind"),
+    _k.seq > _k.told_seq,
+)
+
 
 def keep_mark(tx: Queries, mark: Mark) -> None:
     tx.run(_KEEP_MARK, **msgspec.structs.asdict(mark))
@@ -151,6 +158,12 @@ def lock_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mar
 
 def list_marks(tx: Queries, conversation_ids: list[str]) -> list[Mark]:
     return tx.all(Mark, _MARKS, conversation_ids=conversation_ids)
+
+
+def list_untold(tx: Queries, conversation_ids: list[str], user_id: str, kind: str) -> list[str]:
+    """The ids of those conversations in which a user's mark is ahead of what was published."""
+    rows = tx.all(Mark, _UNTOLD, conversation_ids=conversation_ids, of_user=user_id, of_kind=kind)
+    return [row.conversation_id for row in rows]
 
 
 def insert_step(tx: Queries, mark: Mark) -> None:

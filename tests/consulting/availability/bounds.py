@@ -7,6 +7,7 @@ BOUNDED = {
     "busy.list_holders": "the quarter hours of one booking of one user",
     "busy.list_busy": BY_IDS,
     "busy.list_quarters": "the quarters of at most three months, for one user",
+    "schedules.list_waited_of": "lists of one user, of which there are at most WAITS_MAX",
     "schedules.list_waited": "lists of one user, of which there are at most WAITS_MAX",
     "schedules.list_empty": BY_IDS,
     "schedules.list_overrides": "the weeks of one schedule, up to the last that can be set",

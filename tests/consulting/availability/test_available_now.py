@@ -310,6 +310,37 @@ async def test_the_status_is_off_while_no_device_is_connected(world, back_when_o
     await wait_for_status(practice, sam, back_when_online)
 
 
+@pytest.mark.parametrize("back_when_online", [False, True])
+async def test_an_invisible_consultant_is_not_available_now(world, back_when_online):
+    practice = await open_practice(world)
+    clara, sam = practice.consultant, await world.person("sam")
+    await clara.enter("/presence")
+    await set_available_now(practice, True, back_when_online=back_when_online)
+    await until(lambda: not world.app.gate.presence._reporting)
+    await clara.call("/presence", "set_invisible")
+    await world.settle()
+    assert not await available_in_profile(practice)
+    payload = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
+    await refused(sam.call("/booking", "request_now", **payload), "NOT_AVAILABLE")
+    await clara.call("/presence", "set_invisible", on=False)
+    await world.settle()
+    assert await available_in_profile(practice) is back_when_online
+
+
+async def test_an_invisible_consultant_can_choose_the_status_for_afterwards(world):
+    practice = await open_practice(world)
+    clara = practice.consultant
+    await clara.enter("/presence")
+    await until(lambda: not world.app.gate.presence._reporting)
+    await clara.call("/presence", "set_invisible")
+    assert await set_available_now(practice, True) == {"available": False}
+    await world.settle()
+    assert not await available_in_profile(practice)
+    await clara.call("/presence", "set_invisible", on=False)
+    await world.settle()
+    assert await available_in_profile(practice)
+
+
 async def test_an_unanswered_request_turns_the_status_off_and_says_so(world):
     practice = await open_practice(world)
     clara, sam = practice.consultant, await world.person("sam")

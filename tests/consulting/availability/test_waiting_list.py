@@ -319,6 +319,41 @@ async def test_an_offer_skips_users_who_cannot_take_it(world):
     await ada.event(OFFERED)
 
 
+@pytest.mark.parametrize("by_consultant", [True, False])
+async def test_an_unblocked_user_gets_the_offer_that_was_skipped(world, by_consultant):
+    practice, sam, booking, (ada,) = await full_practice(world, "ada")
+    pair = (practice.consultant, ada) if by_consultant else (ada, practice.consultant)
+    await block(*pair)
+    await cancel(sam, booking)
+    await world.settle()
+    assert ada.events(OFFERED) == []
+    assert (await practice.block())["status"] == "available"
+    await block(*pair, on=False)
+    await world.settle()
+    await ada.event(OFFERED)
+    assert (await practice.block())["status"] == "full"
+
+
+async def test_a_block_withdraws_an_offer_and_makes_it_to_the_next_one(world):
+    practice, sam, booking, (ada, ben) = await full_practice(world, "ada", "ben")
+    await cancel(sam, booking)
+    await ada.event(OFFERED)
+    await block(practice.consultant, ada)
+    await world.settle()
+    assert (await ada.event(EXPIRED)).data["block"] == await practice.block()
+    await ben.event(OFFERED)
+    assert [(one["position"], one["offer_expires_at"]) for one in await waits(ada)] == [(1, None)]
+    await block(ada, practice.consultant)
+    await block(practice.consultant, ada, on=False)
+    await practice.leave_list(ben)
+    await world.settle()
+    assert len(ada.events(OFFERED)) == 1, "the other block still stands"
+
+
+async def block(by, who, on=True):
+    await by.call("/chat", "block", user_id=who.id, on=on)
+
+
 @pytest.mark.parametrize("reason", ["withdrawn", "begun"])
 async def test_those_who_wait_are_told_when_the_hour_is_withdrawn_or_begins(world, reason):
     practice, sam, booking, people = await full_practice(world, "ada", "ben")
@@ -338,6 +373,27 @@ async def test_those_who_wait_are_told_when_the_hour_is_withdrawn_or_begins(worl
         await person.enter("/notifications")
         page = await person.call("/notifications", "list")
         assert f"waiting_list_{reason}" in {one["kind"] for one in page["notifications"]}
+
+
+async def test_a_place_that_becomes_free_during_the_hour_can_be_booked_by_anybody(world):
+    """Who waited was told that the hour begins, so the place is not offered."""
+    practice, sam, booking, (ada,) = await full_practice(world, "ada")
+    watcher = await follow(practice)
+    starts_at = moment_of(practice.blocks[0]["starts_at"])
+    world.clock.move_to(starts_at + timedelta(minutes=10))
+    await world.settle()
+    await cancel(sam, booking)
+    await world.settle()
+    updated = await watcher.client.event("AVAILABILITY_UPDATED")
+    assert (updated.data["block"]["taken"], updated.data["block"]["status"]) == (0, "available")
+    await watcher.client.event("AVAILABILITY_BLOCK_AVAILABLE")
+    assert updated.data["block"] == await practice.block()
+    assert ada.events(OFFERED) == []
+    await refused(practice.join_list(ada), "DEADLINE_PASSED")
+    assert (await practice.ask(ada))["status"] == "requested"
+    await cancel(ada, (await ada.call("/booking", "list"))["bookings"][0])
+    world.clock.move_to(starts_at + timedelta(minutes=46))  # less than the topic's minimum is left
+    await refused(practice.ask(ada), "DEADLINE_PASSED")
 
 
 async def test_own_waits_are_listed_and_marked_in_the_blocks(world):

@@ -28,7 +28,8 @@ async def test_neither_side_can_make_or_move_a_booking_and_what_stands_stays(wor
     in_chat = sam.call("/chat", "request_booking", conversation_id=talk["id"], **place)
     await refused(in_chat, "BLOCKED")
     to = {"booking_id": standing["id"], "block_id": practice.blocks[3]["id"]}
-    await refused(sam.call(NAMESPACE, "reschedule", **to), "BLOCKED")
+    for person in (sam, clara):
+        await refused(person.call(NAMESPACE, "reschedule", **to), "BLOCKED")
     assert (await practice.block(2))["taken"] == 0
     rejected = await clara.call(NAMESPACE, "reject", booking_id=asked["id"])
     assert rejected["status"] == "rejected"
@@ -44,6 +45,24 @@ async def test_a_blocked_user_cannot_join_the_waiting_list(world):
     sam = await world.person("sam")
     await block(practice.consultant, sam)
     await refused(practice.join_list(sam), "BLOCKED")
+
+
+async def test_a_blocked_user_reads_what_visitors_read(world):
+    practice = await open_practice(world)
+    clara, sam = practice.consultant, await world.person("sam")
+    await block(clara, sam)
+    visitor = await world.visitor("/consultants", "/availability")
+    target = {"consultant_id": clara.id}
+    reads = [
+        ("/consultants", "get", target),
+        ("/consultants", "list", {}),
+        ("/availability", "get_terms", target),
+        ("/availability", "check", {**target, "at": practice.blocks[0]["starts_at"]}),
+    ]
+    for namespace, command, payload in reads:
+        seen = await sam.call(namespace, command, **payload)
+        assert seen == await visitor.call(namespace, command, **payload)
+    assert await practice.list_blocks(sam) == await practice.list_blocks(visitor)
 
 
 @with_server

@@ -5,8 +5,10 @@ from datetime import datetime
 import icalendar
 import pytest
 
+from handlers.consulting.booking.reasons import IN_ENGLISH
 from handlers.platform.personal_data.service import erasure
 from handlers.platform.send.outcomes import Outcome
+from tests.consulting.availability.practice import week_of
 from tests.platform.chat.scenes import Offer, offer
 from tests.world import Person, World, text_of
 
@@ -59,14 +61,39 @@ async def test_a_request_is_mailed_to_the_consultant(world, ana, ben, shop):
     assert world.mails.to(ana.email) == []
 
 
-async def test_an_expiry_is_mailed_to_the_student(world, ana, ben, shop):
+async def test_an_expiry_is_mailed_to_both(world, ana, ben, shop):
     booking = await ana.call("/booking", "request", **shop.ask())
     await world.settle()
     world.clock.advance(86_400)
     subject, text = await last_mail(world, ana)
     assert subject == "Request expired"
     check(text, "ana", "Ben Example", booking)
+    assert "was not answered in time" in text
     assert "Reason" not in text
+    subject, text = await last_mail(world, ben)
+    assert subject == "Anfrage abgelaufen"
+    check(text, "ben", "Ana Example", booking)
+    assert "nicht rechtzeitig beantwortet" in text
+    await ben.enter("/notifications")
+    [told] = [
+        one
+        for one in (await ben.call("/notifications", "list"))["notifications"]
+        if one["kind"] == "booking_expired"
+    ]
+    assert told["link"] == f"/bookings/{booking['id']}"
+    assert told["data"] == {"booking_id": booking["id"], "status": "expired"}
+
+
+async def test_an_immediate_request_that_expires_is_mailed_to_both(world, ana, ben, shop):
+    await ben.call("/availability", "set_available_now", available=True)
+    now = {"consultant_id": ben.id, "topic_id": shop.topic["id"]}
+    booking = await ana.call("/booking", "request_now", **now)
+    await world.settle()
+    world.clock.advance(121)
+    for person, other in ((ana, "Ben Example"), (ben, "Ana Example")):
+        subject, text = await last_mail(world, person)
+        assert subject in ("Request expired", "Anfrage abgelaufen")
+        check(text, person.name, other, booking)
 
 
 @pytest.mark.parametrize("reason", ["I am ill, sorry.", None])
@@ -116,13 +143,68 @@ async def test_a_request_that_nobody_can_answer_any_more_is_not_mailed(world, an
     await world.settle()
     outcomes._carry = working
     world.clock.advance(61)
-    subject, _ = await last_mail(world, ana)
-    assert subject == "Request expired"
-    assert world.mails.to(ben.email) == []
+    for person, subject in ((ana, "Request expired"), (ben, "Anfrage abgelaufen")):
+        assert (await last_mail(world, person))[0] == subject
+        assert len(world.mails.to(person.email)) == 1
 
 
 async def refuse(letter: object) -> Outcome:
     return Outcome("fault", "no_connection")
+
+
+async def cancelled(world: World, booking: dict, *people: Person) -> list[str]:
+    """The mails about a cancellation by the server; its reason on the wire stays in English."""
+    texts = [await last_mail(world, person) for person in people]
+    for (subject, _), person in zip(texts, people, strict=True):
+        assert subject in ("Booking cancelled", "Buchung storniert")
+        shown = await person.call("/booking", "get", booking_id=booking["id"])
+        assert shown["reason"] in IN_ENGLISH.values()
+        steps = (await person.call("/booking", "history", booking_id=booking["id"]))["steps"]
+        assert steps[-1]["reason"] == shown["reason"]
+        assert set(shown) == set(booking), "clients see no more fields than before"
+    return [text for _, text in texts]
+
+
+async def test_the_reason_of_a_withdrawn_hour_is_in_the_language_of_the_reader(
+    world, ana, ben, shop
+):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    await ben.call("/booking", "approve", booking_id=booking["id"])
+    week = week_of(shop.blocks[0])
+    withdrawn = {"week": week, "blocks": [], "cancel_bookings": True}
+    await ben.call("/availability", "override_week", **withdrawn)
+    english, german = await cancelled(world, booking, ana, ben)
+    assert "Reason: The consultant withdrew this hour." in english
+    assert "Grund: Dieser Termin wurde zurückgezogen." in german
+    assert [set(one.data) for one in ben.events("BOOKING_CANCELLED")] == [{"booking"}]
+
+
+async def test_the_reason_of_a_call_that_nobody_joined_is_in_the_language_of_the_reader(
+    world, ana, ben, shop
+):
+    await ben.call("/availability", "set_available_now", available=True)
+    now = {"consultant_id": ben.id, "topic_id": shop.topic["id"]}
+    booking = await ana.call("/booking", "request_now", **now)
+    await ben.call("/booking", "approve", booking_id=booking["id"])
+    world.clock.advance(61)
+    english, german = await cancelled(world, booking, ana, ben)
+    assert "Reason: The call did not take place." in english
+    assert "Grund: Das Gespräch hat nicht stattgefunden." in german
+
+
+@pytest.mark.parametrize("gone", ["ana", "ben"])
+async def test_the_reason_of_a_planned_deletion_is_in_the_language_of_the_reader(
+    world, ana, ben, shop, gone
+):
+    booking = await ana.call("/booking", "request", **shop.ask())
+    leaving, left = (ana, ben) if gone == "ana" else (ben, ana)
+    await leaving.call("/account", "delete")
+    [text] = await cancelled(world, booking, left)
+    reasons = {
+        "ben": "Grund: Das Konto der anderen Seite wird gelöscht.",
+        "ana": "Reason: The account of the other one is to be deleted.",
+    }
+    assert reasons[left.name] in text
 
 
 @pytest.mark.parametrize("erased", ["ana", "ben"])
@@ -138,14 +220,18 @@ async def test_a_cancellation_by_an_erasure_is_mailed_without_the_erased_data(
     assert f"({ZONES[left.name]})" in text
     assert booking["id"] in text
     assert ("Taxes" in text) == (erased == "ana"), "the topic is the consultant's"
+    assert ("a deleted topic" in text) == (erased == "ben")
+    assert ("Das Konto der anderen Seite wurde gelöscht." in text) == (left is ben)
     world.clock.advance(2 * 86_400)
     await world.settle()
-    [told] = [
-        one
-        for one in (await left.call("/notifications", "list"))["notifications"]
-        if one["kind"] == "booking_cancelled"
-    ]
-    assert f"({ZONES[left.name]})" in told["body"], "a later round does not clear it"
+    listed = (await left.call("/notifications", "list"))["notifications"]
+    bodies = {one["kind"]: one["body"] for one in listed}
+    body = bodies["booking_cancelled"]
+    assert f"({ZONES[left.name]})" in body, "a later round does not clear it"
+    if left is ben:
+        assert bodies["booking_requested"] == (
+            "Die in dieser Benachrichtigung genannte Person hat ihr Konto gelöscht."
+        )
 
 
 async def calendar_in_last_mail(world: World, person: Person) -> tuple[str, icalendar.Event]:

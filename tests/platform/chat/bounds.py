@@ -4,15 +4,12 @@ from tests.bounds import BY_IDS
 
 A_GROUP = "a conversation has at most `group_members_max` members"
 BOUNDED = {
-    "blocks.list_separated": BY_IDS,
     "conversations.count_unread": BY_IDS,
     "conversations.list_last_messages": BY_IDS,
     "conversations.list_named": "the groups named by one user, read when it is erased",
     "conversations.list_newest_seqs": BY_IDS,
-    "blocks.list_blocked": "a user blocks at most BLOCKED_MAX others",
-    "blocks.list_blockers": BY_IDS,
-    "blocks.list_blocks_by": "BLOCKED_MAX for each user of a page",
     "marks.list_marks": f"{A_GROUP}, for each conversation of a page",
+    "marks.list_untold": BY_IDS,
     "marks.list_reached": A_GROUP,
     "members.count_members": BY_IDS,
     "members.list_intervals": "one row for each time that a user joined one conversation",

@@ -141,14 +141,14 @@ async def test_rejections_cancellations_and_reschedulings_notify_and_are_mailed(
     ]
 
 
-async def test_an_expiry_notifies_the_student_and_is_mailed(world, ana, ben, shop):
+async def test_an_expiry_notifies_both_sides_and_is_mailed(world, ana, ben, shop):
     await ana.call("/booking", "request", **shop.ask())
     await world.settle()
     world.clock.advance(86_400)
     assert await notified_kinds(world, ana) == ["booking_expired"]
-    assert await notified_kinds(world, ben) == ["booking_requested"]
+    assert await notified_kinds(world, ben) == ["booking_requested", "booking_expired"]
     assert subjects(world, ana) == ["Request expired"]
-    assert subjects(world, ben) == ["New booking request"]
+    assert sorted(subjects(world, ben)) == ["New booking request", "Request expired"]
 
 
 async def test_a_waiting_list_offer_is_mailed_and_its_expiry_only_notifies(world, ana, ben, shop):

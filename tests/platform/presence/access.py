@@ -8,6 +8,8 @@ ACCESS = Access(
             "watch": SIGNED_IN,
             "unwatch": SIGNED_IN,
             "set_status": SIGNED_IN,
+            "set_invisible": SIGNED_IN,
+            "me": SIGNED_IN,
         },
     },
     taken={

@@ -3,10 +3,13 @@
 import asyncio
 
 import pytest
+from msgspec import structs
 
 from handlers.platform.profile.public import UnknownRole, add_role
 from storage.platform import profile as store
 from tests.world import Person, World, both_databases, one_database
+
+PICTURE = "01890000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
@@ -95,3 +98,25 @@ async def test_a_stored_role_that_is_no_longer_declared_is_kept(world, ana):
     await world.transact(store.update_user, row)
     await world.transact(add_role, ana.id, "consultant")
     assert (await ana.call("/profile", "me"))["roles"] == ["student", "consultant", "pilot"]
+
+
+async def test_a_blocked_user_gets_the_name_and_not_the_picture(world, ana):
+    ben, cleo = await world.person("ben"), await world.person("cleo")
+    await world.transact(_give_picture, ana.id)
+    await ana.call("/chat", "block", user_id=ben.id)
+    person = {"first_name": "Ana", "last_name": "Example", "picture_id": PICTURE}
+    people = {"user_ids": [ana.id]}
+    for other in (cleo, ana):
+        assert (await other.call("/profile", "people", **people))["people"] == {ana.id: person}
+    hidden = {ana.id: {**person, "picture_id": None}}
+    assert (await ben.call("/profile", "people", **people))["people"] == hidden
+    await world.transact(_give_picture, ben.id)
+    shown = await ana.call("/profile", "people", user_ids=[ben.id])
+    assert shown["people"][ben.id]["picture_id"] == PICTURE, "who blocked sees all as before"
+    await ana.call("/chat", "block", user_id=ben.id, on=False)
+    assert (await ben.call("/profile", "people", **people))["people"] == {ana.id: person}
+
+
+def _give_picture(tx, user_id):
+    row = store.find_user(tx, user_id)
+    store.update_user(tx, structs.replace(row, picture_id=PICTURE))

@@ -3,7 +3,7 @@
 Invariants:
 - An offer is a hold, so nobody else can take the place while it is valid.
 - An offer skips users who cannot take it: they have another call then, or one of the two blocks the
-  other. They keep their place on the list.
+  other. They keep their place on the list. A block withdraws their offer, and its end makes one.
 - The list closes when its block begins or is withdrawn, and its users are told.
 - The first transaction that finds an expired offer publishes the expiry and offers the place to the
   next user. The timer ensures that this happens even if no other transaction looks.
@@ -35,10 +35,11 @@ from handlers.consulting.availability.service.views import view_of
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Conflict, NotFound, TooMany
 from handlers.kit.transaction import Transaction
+from handlers.platform.blocking import public as blocking
 from handlers.platform.chat import public as chats
 from handlers.platform.personal_data import public as personal_data
 from rooms import names
-from storage.consulting.availability import busy, waiting_lists
+from storage.consulting.availability import busy, schedules, waiting_lists
 from storage.consulting.availability.schedules import BlockRow
 from storage.consulting.availability.waiting_lists import WaitingRow
 from storage.events import holds
@@ -191,6 +192,35 @@ def withdraw_offers(tx: Transaction, block_id: str, count: int) -> list[WaitingR
     return last_first[:count]
 
 
+def review_offers_between(tx: Transaction, one_id: str, other_id: str) -> None:
+    """Withdraw the offers between two users after a block, and look again after its end."""
+    apart = bool(blocking.list_separated(tx, one_id, [other_id]))
+    waits = [
+        (block_id, user_id)
+        for consultant_id, user_id in ((one_id, other_id), (other_id, one_id))
+        for block_id in schedules.list_waited_of(tx, user_id, consultant_id)
+    ]
+    for block_id, user_id in sorted(waits):
+        if apart:
+            _withdraw_offer_of(tx, block_id, user_id)
+        else:
+            tx.publish(OfferDue(block_id=block_id))
+
+
+def _withdraw_offer_of(tx: Transaction, block_id: str, user_id: str) -> None:
+    """Withdraw a user's offer, if there is one; the user stays on the list."""
+    holds.lock_pool(tx, block_id)
+    before = places.get_row(tx, block_id)
+    row = waiting_lists.find_waiting(tx, block_id, user_id)
+    if row is None or row.offer_id is None:
+        return
+    _release_offer(tx, row)
+    waiting_lists.keep_offer(tx, replace(row, offer_id=None, offer_expires_at=None))
+    places.settle(tx, block_id)
+    publish_expired(tx, block_id, [row])
+    places.publish_change(tx, before)
+
+
 def reset_timers(tx: Transaction, block_id: str) -> None:
     """Set the timers of all valid offers again, in case one fired too early."""
     for row in waiting_lists.list_offered(tx, block_id):
@@ -243,7 +273,7 @@ def _able(tx: Transaction, block: BlockRow, rows: list[WaitingRow]) -> list[Wait
     user_ids = [row.user_id for row in rows]
     unable = {
         *busy.list_busy(tx, user_ids, block.starts_at, block.ends_at),
-        *chats.list_separated(tx, block.consultant_id, user_ids),
+        *blocking.list_separated(tx, block.consultant_id, user_ids),
     }
     return [row for row in rows if row.user_id not in unable]
 

@@ -1,9 +1,10 @@
-"""The status "available now": off during calls, while nobody is there, and after silence.
+"""The status "available now": off during calls, while nobody seems to be there, and after silence.
 
 Invariants:
 - The consultant is locked before the status is read, so that changes do not mix.
 - While a call or an absence pauses the status, `resumes` says whether it comes back afterwards,
   which the consultant chooses for calls (`back_after_call`) and for absences (`back_when_online`).
+- Being invisible is an absence: the status would show that the consultant is there.
 """
 
 from msgspec import UNSET
@@ -20,7 +21,7 @@ from handlers.consulting.consultants import public as consultants
 from handlers.consulting.consultants.contracts import consultant_room
 from handlers.kit.errors import Forbidden, NotFound
 from handlers.kit.transaction import Transaction
-from handlers.platform.chat import public as chats
+from handlers.platform.blocking import public as blocking
 from handlers.platform.presence import public as presences
 from storage.consulting.availability import schedules as store
 from storage.consulting.availability.schedules import NowRow
@@ -29,7 +30,7 @@ NAMESPACE = "/availability"
 
 
 def set_available_now(tx: Transaction, ask: SetAvailableNow) -> AvailableNowView:
-    """Set the status; during a call, only the status after the call."""
+    """Set the status; during a call or while invisible, only the status afterwards."""
     if not consultants.lock_consultant(tx, tx.actor.id):
         raise Forbidden
     row = get_row(tx, tx.actor.id)
@@ -37,12 +38,10 @@ def set_available_now(tx: Transaction, ask: SetAvailableNow) -> AvailableNowView
         row.back_after_call = ask.back_after_call
     if ask.back_when_online is not UNSET:
         row.back_when_online = ask.back_when_online
-    row.away = False
-    if row.call_id is not None:
-        row.resumes = ask.available
-        store.keep_now(tx, row)
-    else:
-        _change(tx, row, ask.available)
+    row.away = presences.is_invisible(tx, tx.actor.id)
+    paused = row.call_id is not None or row.away
+    row.resumes = paused and ask.available
+    _change(tx, row, ask.available and not paused)
     return AvailableNowView(available=row.available)
 
 
@@ -81,20 +80,29 @@ def go_away(tx: Transaction, user_id: str) -> None:
     if store.find_now(tx, user_id) is None:
         return
     consultants.lock_consultant(tx, user_id)
-    if not presences.is_online(tx, user_id):
+    if not presences.is_seen_online(tx, user_id):
         row = get_row(tx, user_id)
         row.away = True
         row.resumes = row.back_when_online and (row.available or row.resumes)
         _change(tx, row, False)
 
 
+def hide(tx: Transaction, user_id: str) -> None:
+    """Turn the status off of a consultant who is invisible, unless it is paused already."""
+    if store.find_now(tx, user_id) is None:
+        return
+    consultants.lock_consultant(tx, user_id)
+    if not get_row(tx, user_id).away:
+        go_away(tx, user_id)
+
+
 def come_back(tx: Transaction, user_id: str) -> None:
-    """Restore the status of a consultant who is online again, if they wished so."""
+    """Restore the status of a consultant who is seen online again, if they wished so."""
     if store.find_now(tx, user_id) is None:
         return
     active = consultants.lock_consultant(tx, user_id)
     row = get_row(tx, user_id)
-    if row.away and presences.is_online(tx, user_id):
+    if row.away and presences.is_seen_online(tx, user_id):
         row.away = False
         _resume(tx, row, active=active)
 
@@ -120,8 +128,7 @@ def withdraw(tx: Transaction, consultant_id: str) -> None:
 
 def get_watched(tx: Transaction, consultant_id: str) -> WatchedNowView:
     """Raises NotFound, also if the consultant has blocked the actor."""
-    blocked = not tx.visitor and chats.list_blockers(tx, tx.actor.id, [consultant_id])
-    if blocked or not consultants.exists(tx, consultant_id):
+    if blocking.has_blocked_actor(tx, consultant_id) or not consultants.exists(tx, consultant_id):
         raise NotFound
     return WatchedNowView(
         available_now=get_row(tx, consultant_id).available,

@@ -9,6 +9,7 @@ from handlers.consulting.booking.contracts import (
     BookingRescheduled,
     BookingView,
     Overlaps,
+    ReasonCode,
     RescheduleBooking,
     WrongState,
 )
@@ -45,13 +46,13 @@ def cancel(tx: Transaction, ask: AnswerBooking) -> BookingView:
     return view
 
 
-def cancel_all(tx: Transaction, user_id: str, reason: str, limit: int) -> int:
+def cancel_all(tx: Transaction, user_id: str, code: ReasonCode, limit: int) -> int:
     """Cancel at most `limit` live bookings of a user, in either role; returns the number found."""
     rows = [one for status in LIVE for one in store.list_bookings(tx, user_id, status, "~", limit)]
     for one in rows[:limit]:
         row = store.lock_booking(tx, one.id)
         if row is not None and row.status in LIVE and not _is_over(tx, row):
-            expiry.end(tx, row, "cancelled", reason, BookingCancelled)
+            expiry.call_off(tx, row, code)
             calls.end_for_booking(tx, row.id)
     return len(rows[:limit])
 
@@ -65,8 +66,7 @@ def cancel_withdrawn(tx: Transaction, booking_id: str, block_id: str) -> None:
         return
     if availability.has_place(tx, block_id, row.id):
         return  # the booking has a place in this block again
-    reason = "The consultant withdrew this hour."
-    expiry.end(tx, row, "cancelled", reason, BookingCancelled)
+    expiry.call_off(tx, row, "hour_withdrawn")
     calls.end_for_booking(tx, row.id)
 
 
@@ -99,10 +99,12 @@ def reschedule(tx: Transaction, ask: RescheduleBooking) -> BookingView:
 def _check_move(tx: Transaction, row: BookingRow, block: BlockView) -> None:
     """Raises DeadlinePassed, TooFarAhead, BlockPast, or Blocked.
 
-    The terms bind the student; the consultant can move a booking into any block that is not over.
+    A block binds both sides, the terms only the student: without a block, the consultant can move a
+    booking into any hour that is not over.
     """
-    if tx.actor.id == row.student_id:
-        chats.check_no_block(tx, [row.consultant_id])
+    by_student = tx.actor.id == row.student_id
+    chats.check_no_block(tx, [row.consultant_id if by_student else row.student_id])
+    if by_student:
         agreed.check_movable(tx, row)
         terms = availability.get_terms(tx, row.consultant_id)
         availability.check_bookable(tx, block, terms, row.minimal_duration_minutes)

@@ -4,10 +4,20 @@ The first transaction that finds an expired hold publishes the expiry and contin
 ensures that this happens even if no other transaction looks.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from handlers.consulting.availability import public as availability
-from handlers.consulting.booking.contracts import AboutBooking, BookingExpired, BookingView, HoldDue
+from handlers.consulting.booking.contracts import (
+    AboutBooking,
+    BookingCancelled,
+    BookingExpired,
+    BookingView,
+    HoldDue,
+    ReasonCode,
+)
+from handlers.consulting.booking.reasons import IN_ENGLISH
 from handlers.consulting.booking.service import history
 from handlers.kit.transaction import Transaction
 from storage.consulting import booking as store
@@ -60,12 +70,18 @@ def is_overdue(tx: Transaction, row: BookingRow) -> bool:
     )
 
 
+def call_off(tx: Transaction, row: BookingRow, code: ReasonCode) -> BookingView:
+    """Cancel a live booking for a reason that the server gives."""
+    cancelled = partial(BookingCancelled, reason_code=code)
+    return end(tx, row, "cancelled", IN_ENGLISH[code], cancelled)
+
+
 def end(
     tx: Transaction,
     row: BookingRow,
     status: FinalStatus,
     reason: str | None,
-    event: type[AboutBooking],
+    event: Callable[..., AboutBooking],
 ) -> BookingView:
     """Move a live booking to a final status, and release its time and its place.
 

@@ -1,5 +1,7 @@
 """Saves changes of bookings: each has a version and a step of the history, with its own reason."""
 
+from collections.abc import Callable
+
 from handlers.consulting.booking.contracts import AboutBooking, BookingView, StepStatus
 from handlers.consulting.booking.service.lists import view_of
 from handlers.kit.transaction import Transaction
@@ -20,7 +22,7 @@ def change(
     row: BookingRow,
     status: StepStatus,
     reason: str | None,
-    *events: type[AboutBooking],
+    *events: Callable[..., AboutBooking],
     by_server: bool = False,
 ) -> BookingView:
     """Save a changed row as its next version, and publish `events` about it."""

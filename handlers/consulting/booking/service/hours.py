@@ -9,7 +9,6 @@ Invariants:
 
 from handlers.consulting.booking.contracts import (
     BlockEndDue,
-    BookingCancelled,
     BookingCompleted,
     BookingMissed,
     Party,
@@ -93,8 +92,7 @@ def go_on_after_call(tx: Transaction, call: CallView) -> None:
     if call.started_at is not None and call.end_reason == "ended":
         expiry.end(tx, row, "completed", None, BookingCompleted)
     elif not row.call_held and row.block_id is None:
-        reason = "The call did not take place."
-        expiry.end(tx, row, "cancelled", reason, BookingCancelled)
+        expiry.call_off(tx, row, "call_not_held")
 
 
 def reopen_call(tx: Transaction, ask: ReopenCall) -> CallView:

@@ -78,9 +78,10 @@ async def set_role(ctx: Context, ask: SetRole) -> ConversationView:
 
 @chat.command(refuses=(Blocked,), rate="reactions", ephemeral=True)
 async def typing(ctx: Context, ask: Type) -> Empty:
-    """Tell the other members that you are typing."""
-    ephemeral = await ctx.read(members.get_typing, ask.conversation_id)
-    ctx.rooms.publish_ephemeral("/chat", chat_room(ask.conversation_id), "typing", ephemeral)
+    """Tell the other members that you are typing, unless you are invisible."""
+    ephemeral = await ctx.read(members.find_typing, ask.conversation_id)
+    if ephemeral is not None:
+        ctx.rooms.publish_ephemeral("/chat", chat_room(ask.conversation_id), "typing", ephemeral)
     return Empty()
 
 

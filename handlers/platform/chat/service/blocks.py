@@ -7,6 +7,7 @@ the order of their ids. So concurrent transactions see each other's block or con
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Invalid, TooMany
 from handlers.kit.transaction import Transaction
+from handlers.platform.blocking import public as blocking
 from handlers.platform.chat.contracts.personal import (
     Blocked,
     BlockedView,
@@ -15,10 +16,8 @@ from handlers.platform.chat.contracts.personal import (
 )
 from handlers.platform.profile import public as profiles
 from rooms import names
-from storage.platform.chat import blocks as chat_blocks
 from storage.platform.chat import conversations as store
 from storage.platform.chat import members as chat_members
-from storage.platform.chat.blocks import BlockRow
 
 BLOCKED_MAX = 1_000
 
@@ -30,11 +29,11 @@ def block(tx: Transaction, ask: BlockPerson) -> Empty:
     lock_both(tx, tx.actor.id, ask.user_id)
     if not _change(tx, ask):
         return Empty()
-    if chat_blocks.count_blocked(tx, tx.actor.id) > BLOCKED_MAX:
+    if blocking.count_blocked(tx, tx.actor.id) > BLOCKED_MAX:
         raise TooMany("You have blocked the maximum number of users.")
     direct = store.find_direct(tx, direct_key(tx.actor.id, ask.user_id))
     if direct is not None:
-        closed = chat_blocks.is_block_between(tx, tx.actor.id, [ask.user_id])
+        closed = blocking.is_block_between(tx, tx.actor.id, [ask.user_id])
         chat_members.close(tx, direct.id, closed)
     tx.publish(PersonBlocked(user_id=tx.actor.id, person_id=ask.user_id, on=ask.on))
     return Empty()
@@ -42,22 +41,14 @@ def block(tx: Transaction, ask: BlockPerson) -> Empty:
 
 def list_blocked(tx: Transaction) -> BlockedView:
     return BlockedView(
-        user_ids=chat_blocks.list_blocked(tx, tx.actor.id),
+        user_ids=blocking.list_blocked(tx, tx.actor.id),
         seq=tx.head("/chat", names.user(tx.actor.id)),
     )
 
 
-def list_blocked_by(tx: Transaction, user_ids: list[str]) -> dict[str, frozenset[str]]:
-    """The ids that each of these users has blocked, by user id."""
-    found: dict[str, set[str]] = {user_id: set() for user_id in user_ids}
-    for row in chat_blocks.list_blocks_by(tx, user_ids):
-        found[row.user_id].add(row.blocked_id)
-    return {user_id: frozenset(blocked) for user_id, blocked in found.items()}
-
-
 def check_no_block(tx: Transaction, user_ids: list[str]) -> None:
     """Raises Blocked when the actor has blocked one of these users, or one of them the actor."""
-    if chat_blocks.is_block_between(tx, tx.actor.id, user_ids):
+    if blocking.is_block_between(tx, tx.actor.id, user_ids):
         raise Blocked
 
 
@@ -74,5 +65,5 @@ def direct_key(one_id: str, other_id: str) -> str:
 
 def _change(tx: Transaction, ask: BlockPerson) -> bool:
     if not ask.on:
-        return chat_blocks.delete_block(tx, tx.actor.id, ask.user_id)
-    return chat_blocks.insert_block(tx, BlockRow(tx.actor.id, ask.user_id, tx.now))
+        return blocking.delete_block(tx, tx.actor.id, ask.user_id)
+    return blocking.insert_block(tx, tx.actor.id, ask.user_id, tx.now)

@@ -13,6 +13,7 @@ from handlers.platform.chat.contracts.marks import MarkDue, MessageDelivered, Me
 from handlers.platform.chat.contracts.personal import ConversationRead
 from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.members import check_member
+from handlers.platform.presence import public as presences
 from handlers.platform.profile import public as profiles
 from storage.platform.chat import conversations as store
 from storage.platform.chat import marks as chat_marks
@@ -20,6 +21,7 @@ from storage.platform.chat import members as chat_members
 from storage.platform.chat.marks import Mark
 
 MarkKind = Literal["read", "delivered"]
+HELD_MAX = 100
 EVENTS: dict[str, type[MessageRead] | type[MessageDelivered]] = {
     "read": MessageRead,
     "delivered": MessageDelivered,
@@ -43,6 +45,17 @@ def publish_due(tx: Transaction, event: MarkDue) -> None:
     mark = chat_marks.lock_mark(tx, event.conversation_id, event.user_id, event.kind)
     if mark.seq > mark.told_seq:
         _publish(tx, mark)
+
+
+def publish_held(tx: Transaction, user_id: str) -> None:
+    """Publish the delivery marks that were held back while the user was invisible.
+
+    It does so in the user's `HELD_MAX` most recently active conversations, each in a transaction of
+    its own. In others, the next mark is published.
+    """
+    recent = [one.conversation_id for one in store.list_memberships(tx, user_id, HELD_MAX)]
+    for conversation_id in chat_marks.list_untold(tx, recent, user_id, "delivered"):
+        tx.publish(MarkDue(conversation_id=conversation_id, user_id=user_id, kind="delivered"))
 
 
 def _publish_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
@@ -79,8 +92,14 @@ def _publish(tx: Transaction, mark: Mark) -> None:
 
 
 def _hides_marks(tx: Transaction, mark: Mark) -> bool:
-    """Whether this is a read mark of a user who turned read receipts off."""
-    return mark.kind == "read" and not profiles.get_user(tx, mark.user_id).settings.read_receipts
+    """Whether other members do not see this mark.
+
+    They see no read mark of a user who turned read receipts off, and no delivery mark of an
+    invisible user, which would show that a device is connected.
+    """
+    if mark.kind == "delivered":
+        return presences.is_invisible(tx, mark.user_id)
+    return not profiles.get_user(tx, mark.user_id).settings.read_receipts
 
 
 def _publish_to_own_devices(tx: Transaction, mark: Mark) -> None:

@@ -15,6 +15,7 @@ from handlers.platform.chat.contracts.personal import Blocked
 from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.blocks import check_no_block, direct_key, lock_both
 from handlers.platform.chat.service.views import conversation_view
+from handlers.platform.presence import public as presences
 from handlers.platform.profile import public as profiles
 from storage.platform.chat import conversations as store
 from storage.platform.chat import members as chat_members
@@ -44,12 +45,18 @@ def open_direct(tx: Transaction, user_id: str) -> ConversationView:
     return conversation_view(tx, found, tx.head("/chat", chat_room(found.id)))
 
 
-def get_typing(tx: Transaction, conversation_id: str) -> TypingEphemeral:
+def find_typing(tx: Transaction, conversation_id: str) -> TypingEphemeral | None:
+    """What others hear of the actor's typing: None while the actor is invisible.
+
+    Raises NotFound or Blocked.
+    """
     membership = chat_members.find_membership(tx, conversation_id, tx.actor.id)
     if membership is None:
         raise NotFound
     if membership.closed:
         raise Blocked
+    if presences.is_invisible(tx, tx.actor.id):
+        return None
     return TypingEphemeral(conversation_id, tx.actor.id)
 
 

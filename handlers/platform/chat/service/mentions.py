@@ -2,8 +2,8 @@
 
 from handlers.kit.errors import Invalid
 from handlers.kit.transaction import Transaction
+from handlers.platform.blocking import public as blocking
 from handlers.platform.chat.contracts.messages import MessageMentioned
-from storage.platform.chat import blocks as chat_blocks
 from storage.platform.chat import members as chat_members
 from storage.platform.chat.messages import MessageRow
 
@@ -23,7 +23,7 @@ def publish_mentions(tx: Transaction, row: MessageRow, before: list[str] | None 
     known = {row.sender_id, *(before or [])}
     if not (fresh := [one for one in row.mentions if one not in known]):
         return
-    blockers = set(chat_blocks.list_blockers(tx, row.sender_id, fresh))
+    blockers = set(blocking.list_blockers(tx, row.sender_id, fresh))
     if recipients := [one for one in fresh if one not in blockers]:
         tx.publish(
             MessageMentioned(

@@ -35,8 +35,13 @@ function AvailableNow() {
   const { state } = useBlocks(myId());
   const back = useSignal(true);
   const turned = useSignal(/** @type {boolean | null} */ (null));
+  /** Whether the user will be available after what prevents it now. */
+  const later = useSignal(false);
   const told = state.value?.available_now;
-  useEffect(() => void (turned.value = null), [told]);
+  useEffect(() => {
+    turned.value = null;
+    later.value = false;
+  }, [told]);
   const shown = turned.value ?? !!told;
   // During a call, `available` only sets what happens after it.
   const keep = useAction(async (/** @type {boolean} */ again) => {
@@ -54,8 +59,10 @@ function AvailableNow() {
     // The switch keeps its new position until the event confirms it.
     turned.value = available;
     try {
-      await parley.call("/availability", "set_available_now",
+      const now = await parley.call("/availability", "set_available_now",
         { available, back_after_call: back.value });
+      later.value = available && !now.available;
+      if (later.value) turned.value = null;
     } catch (refusal) {
       turned.value = null;
       throw refusal;
@@ -66,6 +73,8 @@ function AvailableNow() {
       disabled=${!state.value} aria-disabled=${busy.value}
       onClick=${(/** @type {Event} */ event) => busy.value && event.preventDefault()}
       onChange=${(/** @type {any} */ event) => run(event.currentTarget.checked)} />
+    ${later.value && html`
+      <p role="status">You will be available after your call, or when you are visible again.</p>`}
     <${Check} label="Available again after each call" checked=${back.value}
       disabled=${!state.value} aria-disabled=${keep.busy.value}
       onClick=${(/** @type {Event} */ event) => keep.busy.value && event.preventDefault()}

@@ -10,6 +10,7 @@ import { Page } from "../../parts/page.js";
 import { languageOptions, zoneOptions } from "../../parts/places.js";
 import { Sessions } from "../parts/sessions.js";
 import { SignInMethods } from "../parts/sign_in_methods.js";
+import { setInvisible, useOwnPresence } from "../own_presence.js";
 import { setStatus, usePresence } from "../presence.js";
 import { me, myId, parley } from "../../state.js";
 import { systems } from "../../systems.js";
@@ -59,17 +60,28 @@ function Password() {
       ? "Password changed. Your other devices were logged out." : ""}</p>`;
 }
 
+/** @param {{on: boolean}} props */
+const Invisible = ({ on }) => html`
+  <p>
+    <${Do} action=${() => setInvisible(!on)} aria-pressed=${on}>Invisible<//>
+    <small>${on ? "Others see you as offline, and not when you type."
+      : "Hides that you are online, and when you type."}</small>
+  </p>`;
+
 function Status() {
-  const now = usePresence(myId());
+  const seen = usePresence(myId());
+  const own = useOwnPresence().state.value;
+  const status = own?.invisible ? own.status : seen?.status;
   /** @type {["active" | "away" | "busy", string][]} */
   const choices = [["active", "Active"], ["away", "Away"], ["busy", "Busy"]];
   return html`
     <div class="actions" role="group" aria-label="Status">
       ${choices.map(([value, title]) => html`
         <${Do} key=${value} action=${() => setStatus(value)}
-          aria-pressed=${now?.status === value}>
+          aria-pressed=${status === value}>
           ${title}<//>`)}
-    </div>`;
+    </div>
+    ${own && html`<${Invisible} on=${own.invisible} />`}`;
 }
 
 export const Profile = () => html`

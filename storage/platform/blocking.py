@@ -69,9 +69,9 @@ _BETWEEN = (
 )
 
 
-def insert_block(tx: Queries, block: BlockRow) -> bool:
+def insert_block(tx: Queries, user_id: str, blocked_id: str, at: datetime) -> bool:
     """False when the block exists already."""
-    return tx.scalar(_INSERT, **msgspec.structs.asdict(block)) is not None
+    return tx.scalar(_INSERT, user_id=user_id, blocked_id=blocked_id, at=at) is not None
 
 
 def delete_block(tx: Queries, user_id: str, blocked_id: str) -> bool:
