@@ -41,6 +41,7 @@ from tests.wire_client import Client, Heard
 ROOT = Path(__file__).parent.parent
 SECRET = "the secret of every test, long enough to be one"
 PASSWORD = "correct horse battery"
+PAUSE_S, PAUSE_MAX_S = 0.002, 0.03
 WITHIN_S = 10.0
 START_WITHIN_S = 30.0
 """A process that loads its modules itself takes seconds on a busy machine."""
@@ -67,7 +68,12 @@ _CONSULTANT = {
 
 
 async def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any:
-    """Wait for a true value of `condition()`, which may be async; raises TimeoutError."""
+    """Wait for a true value of `condition()`, which may be async; raises TimeoutError.
+
+    The pauses grow, because a condition that reads the database keeps what it waits for from the
+    processor.
+    """
+    pause_s = PAUSE_S
     async with asyncio.timeout(within_s):
         while True:
             value = condition()
@@ -75,7 +81,8 @@ async def until(condition: Callable[[], Any], within_s: float = WITHIN_S) -> Any
                 value = await value
             if value:
                 return value
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.2, PAUSE_MAX_S)
 
 
 class Stopped:
