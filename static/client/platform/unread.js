@@ -20,7 +20,8 @@ const arrived = new Map();
 /** @param {ListedConversation} chat */
 const arrivedIn = ({ id }) => arrived.get(id) ?? new Set();
 
-/** Counts a new message of another user. @param {ListedConversation} chat @param {Message} message */
+/** The count after a new message of another user.
+ * @param {ListedConversation} chat @param {Message} message */
 export function afterArrival(chat, { seq }) {
   const here = arrivedIn(chat);
   if (here.size >= ARRIVED_MAX) here.clear();
