@@ -92,8 +92,7 @@ class MessageRow(msgspec.Struct):
     """A message; `said_seq` is the number of the event that gave it its current content.
 
     A `hidden` message keeps its content, but its view does not contain it. `sent_hash` is a keyed
-    hash of what was sent with the client id; a deleted message, and one from before there was a
-    hash, has none.
+    hash of what was sent with the client id; messages from before there was a hash have none.
     """
 
     id: str
@@ -134,7 +133,6 @@ _FIND = select(messages).where(_x.id == bindparam("message_id"))
 _MESSAGE = _FIND.with_for_update()
 _EDITED = (
     *("said_seq", "text", "card_data", "mentions", "edited_at", "deleted", "preview", "hidden"),
-    "sent_hash",
 )
 _EDIT = (
     update(messages)
@@ -198,7 +196,7 @@ _CARDS_IN = (
 _FORGET_CLIENT_IDS = (
     update(messages)
     .where(_x.id.in_(bindparam("message_ids", expanding=True)))
-    .values(client_id=None)
+    .values(client_id=None, sent_hash=None)
 )
 
 
@@ -284,7 +282,7 @@ def list_cards_in(
 
 
 def forget_client_ids(tx: Queries, message_ids: list[str]) -> None:
-    """Clear the client ids of these messages."""
+    """Clear the client ids of these messages, and the hashes of what was sent with them."""
     tx.run(_FORGET_CLIENT_IDS, message_ids=message_ids)
 
 

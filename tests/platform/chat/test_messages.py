@@ -123,6 +123,7 @@ async def test_a_client_id_is_compared_with_what_was_sent_also_after_an_edit(ana
     assert await refused(ana, "send", **sending) == "CONFLICT"
     await ana.call("/chat", "delete", message_id=sent["id"])
     assert (await say(ana, chat, "Helo", "c"))["deleted"]
+    assert await refused(ana, "send", **sending) == "CONFLICT"
 
 
 async def test_an_edit_to_the_same_text_changes_nothing(world, ana, ben, chat):

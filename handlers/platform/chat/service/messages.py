@@ -213,7 +213,7 @@ def wipe(tx: Transaction, row: MessageRow) -> MessageView:
         uploads.disuse(tx, row.card_id)
     drop_preview(tx, row)
     before = row.mentions
-    row.text, row.card_data, row.mentions, row.sent_hash = "", None, None, None
+    row.text, row.card_data, row.mentions = "", None, None
     row.deleted, row.hidden, row.edited_at = True, False, tx.now
     chat_messages.update_message(tx, row)
     chat_reactions.delete_reactions(tx, row.id)
