@@ -19,7 +19,14 @@ from handlers.kit.errors import Refusal
 from handlers.kit.filter import OpenFilter
 from handlers.kit.kernel import Actor, EphemeralEvent, EventFilter
 from handlers.kit.measures import Counter, Gauge
-from handlers.kit.notices import Importance, MailText, Notice, NoticeRule, Sentence
+from handlers.kit.notices import (
+    Importance,
+    MailText,
+    Notice,
+    NoticeRule,
+    Sentence,
+    Withdrawal,
+)
 from handlers.kit.personal_data import PersonalData
 from handlers.kit.rates import COMMANDS, Rate
 from handlers.kit.retention import Retention
@@ -47,7 +54,7 @@ watch it."""
 Disconnect = Callable[[Context, str, str, datetime], Awaitable[None]]
 Device = Callable[[Context], Awaitable[None]]
 ListChanges = Callable[[Transaction, datetime, str], tuple[list[EphemeralEvent], str]]
-Find = Callable[[Transaction, Any], Iterable[Notice]]
+Find = Callable[[Transaction, Any], Iterable[Notice | Withdrawal]]
 Tell = Callable[[Transaction, NoticeRule, Any], None]
 
 
@@ -244,7 +251,7 @@ class Domain:
         says: Iterable[str] = (),
         text: str | None = None,
     ) -> Callable[[Find], Find]:
-        """Register a `def (tx, event)` that yields the notices of this kind.
+        """Register a `def (tx, event)` that yields the notices of this kind, and withdrawals.
 
         `says` are the names of the values in their texts. `text` is the prefix of the message ids;
         its default is `kind`. A kind with several texts has one declaration for each.

@@ -63,6 +63,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     `expires_at` the notice is of no use, and its mail is not sent any more. The mail carries
     `calendar`. `values` fill the placeholders of the texts. Name at most one other user, always as
     a `Person`: the body is cleared when that user's account is deleted.
+
+    `subject` is the object that the notice depends on, such as `message:<id>`. A user has at most
+    one notification of a kind about a subject: a second notice about it brings a withdrawn one
+    back, and otherwise changes nothing.
     """
 
     to: str
@@ -71,11 +75,20 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[str, Value | Person | Sentence] = {}
     expires_at: datetime | None = None
     calendar: CalendarPart | None = None
+    subject: str | None = None
+
+
+class Withdrawal(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of the notice of a kind that the user `of` got about a subject."""
+
+    of: str
+    subject: str
 
 
 @dataclass(frozen=True)
 class NoticeRule:
-    """One declared kind of notice: `find` gives a `Notice` for each recipient of an event.
+    """One declared kind of notice: `find` gives a `Notice` for each recipient of an event, and a
+    `Withdrawal` for each user whose notice the event ends.
 
     Its texts are the messages `<text>.title` and `<text>.body`; `says` are their placeholders.
     """
@@ -85,7 +98,7 @@ class NoticeRule:
     event: type[Event]
     importance: Importance
     says: frozenset[str]
-    find: Callable[[Transaction, Any], Iterable[Notice]]
+    find: Callable[[Transaction, Any], Iterable[Notice | Withdrawal]]
     messages: Translations
 
     @property

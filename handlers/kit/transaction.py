@@ -131,7 +131,7 @@ class Transaction:
         private = {name: getattr(event, name) for name in event.PRIVATE} or None
         data = encode(event)
         if private is not None:
-            fields = msgspec.structs.asdict(event)
+            fields = msgspec.to_builtins(event)
             data = encode({n: value for n, value in fields.items() if n not in private})
         return events.Record(
             id=new_id(self.now),

@@ -767,11 +767,12 @@ export interface ListConsultants {
   before?: string | null;
 }
 
-/** With `archived`, the archived conversations; otherwise the others. */
+/** With `archived`, the archived conversations; otherwise the others. `only` is the id of a conversation: the list then has this one, archived or not. */
 export interface ListConversations {
   limit?: number;
   before?: string | null;
   archived?: boolean;
+  only?: string | null;
 }
 
 /** Ask for your sign-in methods. */
@@ -2102,8 +2103,8 @@ export interface Events {
   "/notifications": {
     /** A user got a notification. */
     NOTIFICATION_DISPATCHED: { user_id: string; notification: Notification };
-    /** A user has read the notifications in `ids`; `unread` notifications are left. */
-    NOTIFICATION_READ: { user_id: string; ids: string[]; unread: number };
+    /** A user has read the notifications in `ids`; `unread` notifications are left. If it contains `withdrawn`, which is then true, these notifications are no longer listed. */
+    NOTIFICATION_READ: { user_id: string; ids: string[]; unread: number; withdrawn?: boolean };
   };
   "/presence": {
     /** You set your status while you are invisible; others see it when you are visible again. */

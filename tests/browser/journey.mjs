@@ -291,7 +291,8 @@ async function adaAndBenChat({ ada, ben, cleo }) {
     deleted: false });
   assert.equal(sent.seq, chat.seq + 1);
   assert.equal(his.received.length, 1, "one's own event comes before the answer");
-  assert.deepEqual(await his.call("send", { ...say, text: "Twice" }), sent);
+  assert.deepEqual(await his.call("send", say), sent);
+  await his.expectRefusal("send", { ...say, text: "Twice" }, "CONFLICT");
   assert.equal((await his.next("MESSAGE_SENT")).meta.seq, sent.seq);
   assert.deepEqual(await hers.receives("MESSAGE_SENT", room), { message: sent });
 

@@ -1,4 +1,4 @@
-/** The list of conversations: marks only increase, and listed messages count as delivered. */
+/** The list of conversations: its order, its unread counts, and what events change in it. */
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
@@ -39,6 +39,12 @@ async function emit(event, data, room, seq) {
   server.emit("/chat", event, data, meta);
   await heard;
 }
+
+/** Resolves when the unread count of the conversation is this one. */
+const unreadIs = (count) => new Promise((resolve) => {
+  chats.chats.subscribe((all) => all?.[0]?.unread === count && resolve());
+});
+const lists = () => server.commands("list").filter(({ payload }) => payload.only);
 
 beforeEach(async () => {
   await parley.logout();
@@ -133,6 +139,111 @@ test("removing the last message loads the one before it", async () => {
   const removal = { user_id: "ada", conversation_id: "c", message_id: "m7" };
   await emit("MESSAGE_REMOVED", removal, "user:ada", 930);
   await new Promise((resolve) => {
-    chats.chats.subscribe((all) => all[0].last_message.id === "m6" && resolve());
+    chats.chats.subscribe((all) => all?.[0]?.last_message.id === "m6" && resolve());
   });
+});
+
+test("an unread message that is deleted or hidden no longer counts", async () => {
+  listed = [chat(7, { unread: 1 })];
+  await chats.loadChats();
+  await emit("MESSAGE_SENT", { message: message(8) }, "chat:c", 8);
+  await emit("MESSAGE_SENT", { message: message(9) }, "chat:c", 9);
+  assert.equal(chats.unreadMessages.value, 3);
+  await emit("MESSAGE_DELETED", { message: { ...message(9), deleted: true } }, "chat:c", 10);
+  await emit("MESSAGE_HIDDEN", { message: { ...message(8), hidden: true } }, "chat:c", 11);
+  assert.equal(chats.unreadMessages.value, 1);
+  assert.equal(lists().length, 0, "these messages arrived here");
+  listed = [chat(12, { unread: 0 })];
+  await emit("MESSAGE_DELETED", { message: { ...message(7), deleted: true } }, "chat:c", 12);
+  assert.equal(chats.unreadMessages.value, 0);
+});
+
+test("the server decides whether a deleted message from before the list was unread", async () => {
+  listed = [chat(7, { kind: "group", read: 0, unread: 2 })];
+  await chats.loadChats();
+  await emit("MESSAGE_DELETED", { message: { ...message(3), deleted: true } }, "chat:c", 8);
+  assert.equal(chats.chatOf("c").unread, 2, "it may have been read");
+  listed = [chat(8, { unread: 1 })];
+  await unreadIs(1);
+});
+
+test("own messages that are deleted, and others when nothing is unread, change no count",
+  async () => {
+    listed = [chat(7, { unread: 2, read: { ada: 5 } })];
+    await chats.loadChats();
+    const mine = { ...message(6), sender_id: "ada", deleted: true };
+    await emit("MESSAGE_DELETED", { message: mine }, "chat:c", 8);
+    assert.equal(chats.chatOf("c").unread, 2);
+    assert.equal(lists().length, 0);
+  });
+
+test("messages that were read on another device no longer count", async () => {
+  listed = [chat(7, { unread: 1 })];
+  await chats.loadChats();
+  for (const seq of [8, 9, 10]) {
+    await emit("MESSAGE_SENT", { message: message(seq) }, "chat:c", seq);
+  }
+  const read = (seq) => ({ user_id: "ada", conversation_id: "c", seq });
+  await emit("MESSAGE_READ", read(7), "chat:c", 11);
+  listed = [chat(11, { unread: 3, last_message: message(10), read: { ada: 7 } })];
+  await server.until(() => lists().length === 1);
+  await unreadIs(3);
+  await emit("MESSAGE_READ", read(9), "chat:c", 12);
+  assert.equal(chats.chatOf("c").unread, 1, "the page knows all three messages");
+  await emit("CONVERSATION_READ", read(10), "user:ada", 980);
+  assert.equal(chats.chatOf("c").unread, 0);
+  assert.equal(lists().length, 1);
+});
+
+test("a count is fetched again after a restored message, and once for several events", async () => {
+  listed = [chat(7, { unread: 0 })];
+  await chats.loadChats();
+  const restored = { conversation_id: "c", message_id: "m6" };
+  listed = [chat(9, { unread: 1 })];
+  await emit("MESSAGE_RESTORED", restored, "chat:c", 8);
+  await emit("MESSAGE_RESTORED", restored, "chat:c", 9);
+  await unreadIs(1);
+  assert.deepEqual(lists().map(({ payload }) => payload.only), ["c"]);
+});
+
+test("an event that arrives while a conversation is fetched is not undone", async () => {
+  listed = [chat(7, { unread: 2 })];
+  await chats.loadChats();
+  let answer;
+  const old = { ok: true, data: { conversations: [chat(8, { unread: 1 })], next: null, seq: 0 } };
+  server.answer = () => new Promise((resolve) => (answer = resolve));
+  await emit("MESSAGE_READ", { user_id: "ada", conversation_id: "c", seq: 5 }, "chat:c", 8);
+  await server.until(() => lists().length === 1);
+  await emit("MESSAGE_SENT", { message: message(9) }, "chat:c", 9);
+  listed = [chat(9, { unread: 2 })];
+  server.answer = () => ({ ok: true, data: { conversations: listed, next: null, seq: 0 } });
+  answer(old);
+  await server.until(() => lists().length === 2);
+  await unreadIs(2);
+  assert.equal(chats.chatOf("c").last_message.id, "m9");
+});
+
+test("events that arrive while the list is fetched are not lost", async () => {
+  let answer;
+  server.answer = ({ payload }) => (payload.archived === false
+    ? new Promise((resolve) => (answer = resolve))
+    : { ok: true, data: { conversations: payload.only ? [chat(7)] : [], next: null, seq: 0 } });
+  chats.startChats();
+  await server.until(() => answer);
+  const upTo = { user_id: "ada", conversation_id: "c", seq: 7 };
+  await emit("CONVERSATION_READ", upTo, "user:ada", 990);
+  answer({ ok: true, data: { conversations: [chat(7, { unread: 2 })], next: null, seq: 0 } });
+  await unreadIs(0);
+});
+
+test("conversations are sorted by activity, and new ones by the time in their ids", async () => {
+  const at = (moment) => `${Date.parse(moment).toString(16).padStart(12, "0")}-7000-8000`;
+  const said = (id, sent_at) => ({ ...chat(7), id, last_message: { ...message(7), sent_at } });
+  const empty = { ...chat(1), id: at("2026-01-02T12:00:00Z"), last_message: null };
+  listed = [
+    said("a", "2026-01-02T11:59:59.9Z"), empty, said("b", "2026-01-02T12:00:01Z"),
+    said("d", "2026-01-02T12:00:00.5Z"),
+  ];
+  await chats.loadChats();
+  assert.deepEqual(chats.chats.value.map(({ id }) => id), ["b", "d", empty.id, "a"]);
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { signal } from "@preact/signals";
 import { sessionNumber } from "./fake_server.mjs";
-import { openPage, signIn } from "./page.mjs";
+import { openPage, settled, signIn } from "./page.mjs";
 
 let server;
 let parley;
@@ -65,6 +65,48 @@ test("a draft of another device is shown unless the user is writing", () => {
   text.value = "written here";
   draft.hear("and there");
   assert.equal(text.value, "written here");
+});
+
+test("a sent text leaves its draft to the server", async () => {
+  leave("See you");
+  await server.until(() => asked().length === 1);
+  await settled();
+  text.value = "";
+  draft.sent("See you at 5");
+  draft.hear("");
+  draft.now();
+  await settled();
+  assert.deepEqual(asked(), ["See you"]);
+});
+
+test("a draft that the server would not recognize is cleared here", async () => {
+  leave("Se you");
+  await server.until(() => asked().length === 1);
+  await settled();
+  text.value = "";
+  draft.sent("See you");
+  await server.until(() => asked().length === 2);
+  assert.deepEqual(asked(), ["Se you", ""]);
+});
+
+test("a draft that is still being stored does not outlive its message", async () => {
+  let answer;
+  server.answer = () => new Promise((resolve) => (answer = resolve));
+  leave("S");
+  leave("See");
+  await server.until(() => asked().length === 1);
+  text.value = "";
+  draft.sent("See you");
+  server.answer = () => ({ ok: true, data: {} });
+  answer({ ok: true, data: {} });
+  await server.until(() => asked().length === 2);
+  assert.deepEqual(asked(), ["S", ""]);
+});
+
+test("a discarded text takes its draft along", async () => {
+  drafts.discard("c1");
+  await server.until(() => asked().length === 1);
+  assert.deepEqual(asked(), [""]);
 });
 
 test("an older draft from the server does not overwrite newer text", () => {

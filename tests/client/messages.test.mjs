@@ -10,6 +10,8 @@ let parley;
 let close;
 let messages;
 let Live;
+/** The last sequence number of each room. */
+const heads = new Map();
 
 before(async () => {
   ({ server, parley, close } = await openPage());
@@ -20,19 +22,20 @@ after(() => close());
 
 beforeEach(async () => {
   await parley.logout();
+  heads.clear();
   server.answer = () => ({ ok: true, data: {} });
   server.asked = [];
   await signIn(server, parley, sessionNumber(1));
 });
 
-/** Emits events of a conversation's room, and waits until the client has received each. */
+/** Emits events of a room, and waits until the client has received each. */
 async function emit(room, ...events) {
-  let seq = 10;
   for (const [event, data] of events) {
     const heard = new Promise((resolve) => {
       const stop = parley.on("/chat", event, () => queueMicrotask(() => resolve(stop())));
     });
-    seq++;
+    const seq = (heads.get(room) ?? 10) + 1;
+    heads.set(room, seq);
     const meta = { room, seq, id: `${room} ${seq}`, at: "2026-01-01T00:00:00Z" };
     server.emit("/chat", event, data, meta);
     await heard;
@@ -126,4 +129,48 @@ test("blocks and unblocks on another device apply", async () => {
   await emit("user:ada", on("cleo", true), on("ben", false));
   assert.deepEqual(live.state.value.user_ids, ["cleo"]);
   live.stop();
+});
+
+test("a reply follows the message that it answers", async () => {
+  await parley.call("/chat", "history", { conversation_id: "c1" });
+  const asked = { id: "m1", conversation_id: "c1", seq: 1, text: "old" };
+  const changed = (event, more) => emit("chat:c1", [event, { message: { ...asked, ...more } }]);
+  messages.answering.value = asked;
+  await changed("MESSAGE_EDITED", { text: "new" });
+  assert.equal(messages.answering.value.text, "new");
+  await changed("MESSAGE_DELETED", { id: "m2", deleted: true });
+  assert.equal(messages.answering.value.text, "new");
+  for (const [event, more] of [["MESSAGE_DELETED", { deleted: true }],
+    ["MESSAGE_HIDDEN", { hidden: true }]]) {
+    messages.answering.value = asked;
+    await changed(event, more);
+    assert.equal(messages.answering.value, null);
+  }
+  messages.answering.value = asked;
+  const removal = { conversation_id: "c1", message_id: "m1" };
+  await emit("user:ada", ["MESSAGE_REMOVED", removal]);
+  assert.equal(messages.answering.value, null);
+});
+
+test("a message that is shown elsewhere is fetched when it is restored", async () => {
+  await parley.call("/chat", "history", { conversation_id: "c1" });
+  const heard = [];
+  const stop = messages.onChanges((id) => id === "m1", (message) => void heard.push(message.text));
+  let answer;
+  server.answer = () => new Promise((resolve) => (answer = resolve));
+  const restored = ["MESSAGE_RESTORED", { conversation_id: "c1", message_id: "m1" }];
+  await emit("chat:c1", restored);
+  await server.until(() => server.commands("get").length === 1);
+  await emit("chat:c1", ["MESSAGE_DELETED", { message: { id: "m1", text: "" } }]);
+  answer({ ok: true, data: { id: "m1", text: "older than its deletion" } });
+  await settled();
+  server.answer = () => ({ ok: true, data: { id: "m1", text: "again" } });
+  await emit("chat:c1", restored);
+  await server.until(() => server.commands("get").length === 2);
+  await new Promise((resolve) => {
+    const wait = () => (heard.length > 1 ? resolve() : setImmediate(wait));
+    wait();
+  });
+  assert.deepEqual(heard, ["", "again"]);
+  stop();
 });

@@ -138,6 +138,21 @@ def hearts_of(connection: Connection) -> set[tuple[str, str]]:
     }
 
 
+MENTIONS = """
+UPDATE notifications SET kind = 'mentioned', data = '{"message_id":"m1","sender_id":"s"}'
+WHERE id = (SELECT min(id) FROM notifications);
+"""
+
+
+async def test_notifications_of_mentions_depend_on_their_message(empty):
+    url = await released(empty("old"), "0.1.0")
+    await run_script(url, MENTIONS)
+    await migrate_url(url)
+    rows = (await on(url, rows_of))["notifications"]
+    assert {row["subject"] for row in rows if row["kind"] == "mentioned"} >= {"message:m1"}
+    assert {row["subject"] for row in rows if row["kind"] != "mentioned"} <= {None}
+
+
 @ALL_RELEASES
 async def test_the_database_of_a_release_has_rows_in_every_table(empty, release):
     url = await released(empty("old"), release)

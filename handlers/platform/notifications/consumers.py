@@ -3,10 +3,10 @@
 from typing import Any
 
 from handlers.kit.life import SessionEnded
-from handlers.kit.notices import NoticeRule
+from handlers.kit.notices import NoticeRule, Withdrawal
 from handlers.kit.transaction import Transaction
 from handlers.platform.notifications import devices, notifications
-from handlers.platform.notifications.service import deliver, record_mail_status
+from handlers.platform.notifications.service import deliver, record_mail_status, withdraw
 from handlers.platform.send.contracts import (
     DeliveryFailed,
     DeliverySkipped,
@@ -16,9 +16,12 @@ from handlers.platform.send.contracts import (
 
 @notifications.tells
 def tell_people(tx: Transaction, rule: NoticeRule, event: Any) -> None:
-    """Deliver the notices that a rule finds for this event."""
-    for notice in rule.find(tx, event):
-        deliver(tx, rule, notice)
+    """Deliver or withdraw the notices that a rule finds for this event."""
+    for found in rule.find(tx, event):
+        if isinstance(found, Withdrawal):
+            withdraw(tx, rule.kind, found)
+        else:
+            deliver(tx, rule, found)
 
 
 @notifications.consumer(SessionEnded)

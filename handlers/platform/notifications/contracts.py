@@ -86,9 +86,13 @@ class NotificationDispatched(_ToUser):
     notification: NotificationView
 
 
-class NotificationRead(_ToUser):
-    """A user has read the notifications in `ids`; `unread` notifications are left."""
+class NotificationRead(_ToUser, omit_defaults=True):
+    """A user has read the notifications in `ids`; `unread` notifications are left.
+
+    If it contains `withdrawn`, which is then true, these notifications are no longer listed.
+    """
 
     NAME: ClassVar[str] = "NOTIFICATION_READ"
     ids: list[str]
     unread: int
+    withdrawn: bool = False

@@ -3,7 +3,14 @@
 import msgspec
 
 from handlers.kit import throttle
-from handlers.kit.notices import Notice, NoticeRule, Person, Sentence, require_values
+from handlers.kit.notices import (
+    Notice,
+    NoticeRule,
+    Person,
+    Sentence,
+    Withdrawal,
+    require_values,
+)
 from handlers.kit.paging import LAST_ID, cursor_of, position_of
 from handlers.kit.throttle import DAY, Throttle
 from handlers.kit.transaction import Transaction
@@ -50,29 +57,35 @@ def list_notifications(tx: Transaction, ask: ListNotifications) -> NotificationP
 
 
 def mark_read(tx: Transaction, ask: MarkNotificationsRead) -> UnreadView:
-    """Mark the actor's unread notifications among `ask.ids`; other ids are ignored.
-
-    The event takes its sequence number before the count, so `unread` includes the effects of all
-    earlier events.
-    """
+    """Mark the actor's unread notifications among `ask.ids`; other ids are ignored."""
     fresh = store.mark_read(tx, tx.actor.id, ask.ids, tx.now)
     if not fresh:
         return UnreadView(unread=store.count_unread(tx, tx.actor.id))
-    tx.take_number("/notifications", names.user(tx.actor.id))
-    unread = store.count_unread(tx, tx.actor.id)
-    tx.publish(NotificationRead(user_id=tx.actor.id, ids=fresh, unread=unread))
-    return UnreadView(unread=unread)
+    return UnreadView(unread=_publish_read(tx, tx.actor.id, fresh))
+
+
+def _publish_read(tx: Transaction, user_id: str, ids: list[str], withdrawn: bool = False) -> int:
+    """Publish that notifications no longer count as unread; returns how many are left.
+
+    The event takes its sequence number before the count, so the count includes the effects of all
+    earlier events.
+    """
+    tx.take_number("/notifications", names.user(user_id))
+    unread = store.count_unread(tx, user_id)
+    tx.publish(NotificationRead(user_id=user_id, ids=ids, unread=unread, withdrawn=withdrawn))
+    return unread
 
 
 def deliver(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
     """Show a notice in the app, and email it if its rule says so. A mail that `MAILS` does not
     allow is skipped, and recorded.
 
-    Does nothing for a deleted account. Raises TypeError for values that the rule does not declare.
+    Does nothing for a deleted account, or if the user has a notification about the same subject.
+    Raises TypeError for values that the rule does not declare.
     """
     require_values(rule.says, notice.values)
     user = profiles.get_user(tx, notice.to)
-    if profiles.is_closed(user):
+    if profiles.is_closed(user) or _has_one(tx, rule.kind, notice):
         return
     by_mail = rule.importance != "app"
     row = _row_of(tx, rule, notice, user)
@@ -81,6 +94,30 @@ def deliver(tx: Transaction, rule: NoticeRule, notice: Notice) -> None:
     tx.publish(NotificationDispatched(user_id=user.id, notification=view_of(row)))
     if by_mail:
         _mail(tx, row, user, notice)
+
+
+def withdraw(tx: Transaction, kind: str, withdrawal: Withdrawal) -> None:
+    """Remove a user's notification of a kind about a subject from the list, read or unread."""
+    row = store.lock_about(tx, withdrawal.of, kind, withdrawal.subject)
+    if row is not None and not row.withdrawn:
+        store.set_withdrawn(tx, row.id, True)
+        _publish_read(tx, row.user_id, [row.id], withdrawn=True)
+
+
+def _has_one(tx: Transaction, kind: str, notice: Notice) -> bool:
+    """Whether the user has a notification about the notice's subject; lists a withdrawn one again.
+
+    A notification that was read before it was withdrawn is read again at once.
+    """
+    row = notice.subject and store.lock_about(tx, notice.to, kind, notice.subject)
+    if not row:
+        return False
+    if row.withdrawn:
+        store.set_withdrawn(tx, row.id, False)
+        tx.publish(NotificationDispatched(user_id=row.user_id, notification=view_of(row)))
+        if row.read_at is not None:
+            _publish_read(tx, row.user_id, [row.id])
+    return True
 
 
 def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -> NotificationRow:
@@ -105,6 +142,7 @@ def _row_of(tx: Transaction, rule: NoticeRule, notice: Notice, user: UserView) -
         read_at=None,
         mail_status="none",
         about_id=named[0] if named else None,
+        subject=notice.subject,
     )
 
 
@@ -125,9 +163,8 @@ def record_mail_status(tx: Transaction, notification_id: str | None, status: str
 
 
 def view_of(row: NotificationRow) -> NotificationView:
-    fields = msgspec.structs.asdict(row)
-    del fields["user_id"], fields["mail_status"]
-    return NotificationView(**fields)
+    shown = NotificationView.__struct_fields__
+    return NotificationView(**{name: getattr(row, name) for name in shown})
 
 
 def _readable(view: NotificationView, reader: Reader) -> NotificationView:

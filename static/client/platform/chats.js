@@ -4,9 +4,11 @@ import { computed, signal } from "@preact/signals";
 import { withOne } from "../live.js";
 import { go } from "../router.js";
 import { me, myId, parley } from "../state.js";
+import { afterArrival, afterReading, afterWithdrawal, forgetArrived } from "./unread.js";
 
 /** @import { Conversation, ListedConversation, Message, OwnState } from "../contracts.js" */
 /** @import { Meta } from "../parley/typing.js" */
+/** @import { Count } from "./unread.js" */
 
 export const chats = signal(/** @type {ListedConversation[] | null} */ (null));
 export const chatsRefusal = signal(/** @type {any} */ (null));
@@ -23,12 +25,30 @@ export const unreadIn = (list) =>
 export const unreadMessages = computed(() => unreadIn(chats.value ?? []));
 
 const DELIVERED_AFTER_MS = 400;
+const FETCHED_AGAIN_AFTER_MS = 100;
 const TYPING_MS = 5_000;
 let loads = 0;
 
-/** Newest first. @param {ListedConversation[]} list */
+/** When a conversation was created, in ms: the time in its id. @param {string} id */
+const createdAt = (id) => Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16);
+
+/** @param {ListedConversation} chat */
+const activeAt = ({ id, last_message }) =>
+  (last_message ? Date.parse(last_message.sent_at) : createdAt(id));
+
+/** The most recently active first, as on the server. @param {ListedConversation[]} list */
 const sorted = (list) => list.toSorted((a, b) =>
-  (b.last_message?.sent_at ?? "").localeCompare(a.last_message?.sent_at ?? ""));
+  activeAt(b) - activeAt(a) || (a.id < b.id ? 1 : -1));
+
+/** The conversations that events changed since the last list was asked for.
+ * @type {Set<string>} */
+const touched = new Set();
+/** The conversations to fetch again, with their timers.
+ * @type {Map<string, ReturnType<typeof setTimeout>>} */
+const outdated = new Map();
+/** The conversations that could not be fetched again; the next connection tries it.
+ * @type {Set<string>} */
+const unfetched = new Set();
 
 /** The user's own settings and draft of each conversation, with the number of the event.
  * @type {Map<string, {seq: number, state: OwnState}>} */
@@ -66,6 +86,8 @@ async function everyChat() {
 
 export async function loadChats() {
   const load = ++loads;
+  touched.clear();
+  forgetArrived();
   try {
     const fresh = await everyChat();
     if (load !== loads) return;
@@ -79,6 +101,8 @@ export async function loadChats() {
     for (const { last_message, unread } of chats.value) {
       if (last_message && unread) tellDelivered(last_message);
     }
+    // Only the server knows whether its list is older than the events that arrived meanwhile.
+    touched.forEach(fetchAgain);
   } catch (refusal) {
     if (load === loads) chatsRefusal.value = refusal;
   }
@@ -96,9 +120,35 @@ export const chatOf = (id) => chats.value?.find((chat) => chat.id === id);
 
 /** @param {string} id @param {(chat: ListedConversation) => ListedConversation} change */
 function update(id, change) {
+  touched.add(id);
   const chat = chatOf(id);
   if (chat) chats.value = sorted(withOne(chats.value ?? [], change(chat)));
-  else if (chats.value) void loadChats();
+  else if (chats.value) fetchAgain(id);
+}
+
+/** Fetches a conversation again after a short delay, so that a burst of events is one command.
+ * @param {string} id */
+function fetchAgain(id) {
+  if (outdated.has(id)) return;
+  outdated.set(id, setTimeout(() => {
+    outdated.delete(id);
+    void fetchOne(id);
+  }, FETCHED_AGAIN_AFTER_MS));
+}
+
+/** @param {string} id */
+async function fetchOne(id) {
+  const had = chatOf(id);
+  try {
+    const { conversations: [chat], seq } = await parley.call("/chat", "list", { only: id });
+    if (!chats.value) return;
+    // An event may have changed it while it was being fetched.
+    if (chatOf(id) !== had) return fetchAgain(id);
+    if (!had) parley.begin("/chat", `chat:${id}`, chat.seq);
+    chats.value = sorted(withOne(chats.value, withOwn(chat, seq)));
+  } catch (/** @type {any} */ { code }) {
+    if (code !== "NOT_FOUND") unfetched.add(id);
+  }
 }
 
 const FRESH = {
@@ -107,12 +157,15 @@ const FRESH = {
 
 /** @param {Conversation} conversation @param {Message | null} [message] its note of this change */
 export function noteConversation(conversation, message) {
-  const had = chatOf(conversation.id) ?? FRESH;
+  const known = chatOf(conversation.id);
+  const had = known ?? FRESH;
   // A newer event, with newer marks, may have arrived first.
   if (had.seq > conversation.seq) return undefined;
   if (!conversation.member_ids.includes(myId())) return dropChat(conversation.id);
   const last_message = message ?? had.last_message;
   chats.value = sorted(withOne(chats.value ?? [], { ...had, ...conversation, last_message }));
+  // A member who comes back finds the conversation muted or archived as before.
+  if (!known) fetchAgain(conversation.id);
 }
 
 /** Opens the conversation with this person, existing or new. @param {string} user_id */
@@ -130,8 +183,9 @@ export function dropChat(id) {
 /** @type {Map<string, ReturnType<typeof setTimeout>>} */
 const delivered = new Map();
 parley.on("signed_out", () => {
-  for (const timer of delivered.values()) clearTimeout(timer);
-  delivered.clear();
+  for (const timer of [...delivered.values(), ...outdated.values()]) clearTimeout(timer);
+  for (const state of [delivered, outdated, unfetched]) state.clear();
+  forgetArrived();
   typing.value = new Map();
   adjusted.clear();
 });
@@ -159,9 +213,17 @@ parley.on("/chat", "MESSAGE_SENT", ({ message }, meta) => {
   update(message.conversation_id, (chat) => {
     const seq = meta.seq ?? message.seq;
     if (seq <= chat.seq) return chat;
-    return { ...chat, seq, last_message: message, unread: chat.unread + (mine ? 0 : 1) };
+    const unread = mine ? chat.unread : afterArrival(chat, message);
+    return { ...chat, seq, last_message: message, unread };
   });
 });
+
+/** A conversation with a new count, which is fetched if it is an estimate.
+ * @param {ListedConversation} chat @param {Count} count */
+function counted(chat, { unread, sure }) {
+  if (!sure) fetchAgain(chat.id);
+  return { ...chat, unread };
+}
 
 /** @param {{message: Message}} data @param {{seq?: number}} meta */
 const changed = ({ message }, { seq = 0 }) =>
@@ -170,13 +232,19 @@ const changed = ({ message }, { seq = 0 }) =>
     last_message: chat.last_message?.id === message.id ? message : chat.last_message,
   }));
 parley.on("/chat", "MESSAGE_EDITED", changed);
-parley.on("/chat", "MESSAGE_DELETED", changed);
-parley.on("/chat", "MESSAGE_HIDDEN", changed);
-parley.on("/chat", "MESSAGE_RESTORED", async ({ conversation_id, message_id }) => {
-  if (chatOf(conversation_id)?.last_message?.id !== message_id) return;
-  const message = await parley.call("/chat", "get", { message_id }).catch(() => null);
-  const shown = chatOf(conversation_id)?.last_message;
-  if (message && shown?.id === message_id && shown.hidden) changed({ message }, {});
+
+/** A deleted or hidden message is not unread any more.
+ * @param {{message: Message}} data @param {Meta} meta */
+function withdrawn({ message }, meta) {
+  update(message.conversation_id, (chat) =>
+    ((meta.seq ?? 0) > chat.seq ? counted(chat, afterWithdrawal(chat, message)) : chat));
+  changed({ message }, meta);
+}
+parley.on("/chat", "MESSAGE_DELETED", withdrawn);
+parley.on("/chat", "MESSAGE_HIDDEN", withdrawn);
+// The event contains neither the message nor whether the user has read it.
+parley.on("/chat", "MESSAGE_RESTORED", ({ conversation_id }) => {
+  if (chatOf(conversation_id)) fetchAgain(conversation_id);
 });
 
 /** Marks with the one of an event. Large groups have a count instead, which the next list updates.
@@ -191,11 +259,10 @@ const marked = (mark) =>
   (/** @type {{conversation_id: string, user_id: string, seq: number}} */ data,
     /** @type {Meta} */ meta) =>
     update(data.conversation_id, (chat) => {
-      const allRead = mark === "read" && data.user_id === me.value?.id
-        && data.seq >= (chat.last_message?.seq ?? 0);
+      const mine = mark === "read" && data.user_id === me.value?.id;
       return {
-        ...chat, seq: Math.max(meta.seq ?? 0, chat.seq), unread: allRead ? 0 : chat.unread,
-        [mark]: withMark(chat[mark], data),
+        ...(mine ? counted(chat, afterReading(chat, data.seq)) : chat),
+        seq: Math.max(meta.seq ?? 0, chat.seq), [mark]: withMark(chat[mark], data),
       };
     });
 parley.on("/chat", "MESSAGE_READ", marked("read"));
@@ -204,8 +271,15 @@ parley.on("/chat", "MESSAGE_DELIVERED", marked("delivered"));
 /** Applies a read mark at once, before its event arrives.
  * @param {string} conversation_id @param {number} seq */
 export function noteRead(conversation_id, seq) {
-  update(conversation_id, (chat) =>
-    (seq >= (chat.last_message?.seq ?? 0) ? { ...chat, unread: 0 } : chat));
+  update(conversation_id, (chat) => counted(chat, afterReading(chat, seq)));
+}
+
+/** Applies a change of the user's draft at once, before its event arrives.
+ * @param {string} conversation_id @param {string} draft */
+export function noteDraft(conversation_id, draft) {
+  if (chatOf(conversation_id)?.draft !== draft) {
+    update(conversation_id, (chat) => ({ ...chat, draft }));
+  }
 }
 
 /** Some of these events arrive both in the conversation's room and in the user's own. The
@@ -227,9 +301,12 @@ parley.on("/chat", "CONVERSATION_READ", ({ user_id, conversation_id, seq }) => {
   update(conversation_id, (chat) => ({ ...chat, read: withMark(chat.read, { user_id, seq }) }));
 });
 parley.on("/chat", "MESSAGE_REMOVED", ({ conversation_id, message_id }) => {
+  touched.add(conversation_id);
   const chat = chatOf(conversation_id);
   // Only the server knows the message before it, and whether the removed one was unread.
-  if (chat && (chat.unread || chat.last_message?.id === message_id)) void loadChats();
+  if (!chat || !(chat.unread || chat.last_message?.id === message_id)) return;
+  forgetArrived(conversation_id);
+  fetchAgain(conversation_id);
 });
 
 parley.on("/chat", "typing", ({ conversation_id, user_id }) => {
@@ -252,5 +329,8 @@ parley.on("unrecovered", ({ namespace }) => {
   void loadChats();
 });
 parley.on("connection", ({ namespace, connected }) => {
-  if (namespace === "/chat" && connected && chatsRefusal.value && me.value) void loadChats();
+  if (namespace !== "/chat" || !connected || !me.value) return;
+  if (chatsRefusal.value) void loadChats();
+  unfetched.forEach(fetchAgain);
+  unfetched.clear();
 });

@@ -1,7 +1,12 @@
-/** Drafts: unsent texts in conversations, stored for all devices of the user. */
+/**
+ * Drafts: unsent texts in conversations, stored for all devices of the user.
+ *
+ * The server clears a draft in the transaction that stores its message. So a text that waits to be
+ * sent is not lost with the page.
+ */
 
 import { useEffect, useRef } from "preact/hooks";
-import { chatOf } from "./chats.js";
+import { chatOf, noteDraft } from "./chats.js";
 import { me, parley } from "../state.js";
 
 /** @import { Signal } from "@preact/signals" */
@@ -24,6 +29,12 @@ export async function keepDraft(conversation_id, text) {
     await parley.call("/chat", "draft", { conversation_id, text: next }).catch(() => {});
   }
   keeping.delete(conversation_id);
+}
+
+/** Discards a text that was not sent, unless there is a newer draft already.
+ * @param {string} conversation_id */
+export function discard(conversation_id) {
+  if (!chatOf(conversation_id)?.draft) void keepDraft(conversation_id, "");
 }
 
 /** Synchronizes a text field with the draft of its conversation. */
@@ -49,7 +60,19 @@ export class Draft {
     this.#timer = setTimeout(() => this.now(), KEPT_AFTER_MS);
   }
 
-  /** Stores the text now; called when it was sent, or when the user leaves the field. */
+  /** Follows a text that was sent and left the field. The draft is cleared here if the server may
+   * not recognize it: it clears only a draft that the text begins with.
+   * @param {string} text */
+  sent(text) {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const known = text.startsWith(this.#kept.trim()) && !keeping.has(this.#conversation_id);
+    noteDraft(this.#conversation_id, "");
+    if (known) this.#kept = "";
+    else this.now();
+  }
+
+  /** Stores the text now; called when the user leaves the field. */
   now() {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -26,9 +26,10 @@ const sent = (history, { message }) =>
  * @param {History} history @param {{message?: Message | null}} data */
 const noted = (history, { message }) => (message ? sent(history, { message }) : history);
 
-/** Replaces a message; one that is not loaded here is ignored. @param {History} history
- * @param {{message: Message}} data */
-const edited = (history, { message }) => ({
+/** Replaces a message; one that is not loaded here is ignored.
+ * @template {{messages: Message[]}} T
+ * @param {T} history @param {{message: Message}} data @returns {T} */
+export const edited = (history, { message }) => ({
   ...history,
   messages: history.messages.map((one) => (one.id === message.id ? message : one)),
 });
@@ -113,10 +114,37 @@ async function showAgain(state, message_id) {
   if (message && state.value && hidden()) state.value = edited(state.value, { message });
 }
 
+/** Whether a message still has its content. @param {Message} message */
+export const isShown = ({ deleted, hidden }) => !deleted && !hidden;
+
+const CHANGES =
+  /** @type {const} */ (["MESSAGE_EDITED", "MESSAGE_DELETED", "MESSAGE_HIDDEN"]);
+
+/** Follows messages that are shown outside their history, such as the originals of replies.
+ * @param {(message_id: string) => boolean} shows
+ * @param {(message: Message) => void} change @returns {() => void} stops it */
+export function onChanges(shows, change) {
+  let changes = 0;
+  const stops = CHANGES.map((event) => parley.on("/chat", event, ({ message }) => {
+    if (!shows(message.id)) return;
+    changes++;
+    change(message);
+  }));
+  stops.push(parley.on("/chat", "MESSAGE_RESTORED", async ({ message_id }) => {
+    if (!shows(message_id)) return;
+    const before = ++changes;
+    const message = await parley.call("/chat", "get", { message_id }).catch(() => null);
+    // A later event may have changed it again.
+    if (message && changes === before) change(message);
+  }));
+  return () => stops.forEach((stop) => stop());
+}
+
 /** The messages that the user removed for themselves, here or on another device. */
 const removed = signal(/** @type {ReadonlySet<string>} */ (new Set()));
 parley.on("/chat", "MESSAGE_REMOVED", ({ message_id }) => {
   removed.value = new Set(removed.value).add(message_id);
+  if (answering.value?.id === message_id) answering.value = null;
 });
 
 /** The messages without those that the user removed. @param {Message[]} messages */
@@ -181,6 +209,9 @@ const withRefusal = (client_id, refusal) =>
 
 /** The message that the user is replying to. */
 export const answering = signal(/** @type {Message | null} */ (null));
+onChanges((message_id) => answering.value?.id === message_id, (message) => {
+  answering.value = isShown(message) ? message : null;
+});
 
 /** @param {string} conversation_id @param {string} text @param {string[]} [mentions] */
 export function send(conversation_id, text, mentions = []) {

@@ -1,7 +1,7 @@
 /** The user's notifications, live: the unread count, the list, and the newest one. */
 
 import { signal } from "@preact/signals";
-import { Live } from "../live.js";
+import { Live, withOne } from "../live.js";
 import { me, myRoom, parley } from "../state.js";
 
 /** @import { Notification } from "../contracts.js" */
@@ -20,15 +20,18 @@ const load = () => parley.call("/notifications", "list", { limit: 50 });
 /** @param {Notices} state @param {{notification: Notification}} data */
 const withNew = (state, { notification }) => ({
   ...state,
-  notifications: [notification, ...state.notifications.filter(({ id }) => id !== notification.id)],
+  notifications: withOne(state.notifications, notification).toSorted((a, b) =>
+    (a.id < b.id ? 1 : -1)),
   unread: state.unread + 1,
 });
 
-/** @param {Notices} state @param {{ids: string[], unread: number}} data */
-const withRead = (state, { ids, unread }) => ({
+/** @param {Notices} state
+ * @param {{ids: string[], unread: number, withdrawn?: boolean}} data */
+const withRead = (state, { ids, unread, withdrawn = false }) => ({
   ...state, unread,
-  notifications: state.notifications.map((one) =>
-    ids.includes(one.id) && !one.read_at ? { ...one, read_at: new Date().toISOString() } : one),
+  notifications: withdrawn ? state.notifications.filter(({ id }) => !ids.includes(id))
+    : state.notifications.map((one) => (ids.includes(one.id) && !one.read_at
+      ? { ...one, read_at: new Date().toISOString() } : one)),
 });
 
 export function startNotices() {
@@ -44,6 +47,9 @@ parley.on("/notifications", "NOTIFICATION_DISPATCHED", ({ notification }) => {
   // The page shows a current call separately.
   if (notification.kind !== "call_initiated") newest.value = notification;
 });
+parley.on("/notifications", "NOTIFICATION_READ", ({ ids }) => {
+  if (newest.value && ids.includes(newest.value.id)) newest.value = null;
+});
 
 /** @param {string[]} ids */
 export async function markRead(ids) {
@@ -58,7 +64,7 @@ export async function loadOlder() {
   const older = await parley.call("/notifications", "list", { before: state.value.next });
   const { notifications } = state.value;
   state.value = { ...state.value, next: older.next,
-    notifications: [...notifications, ...older.notifications] };
+    notifications: older.notifications.reduce(withOne, notifications) };
 }
 
 /** The latest notification about an object. @param {string} field of the data

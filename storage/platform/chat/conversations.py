@@ -1,13 +1,14 @@
 """Conversations, and the list of a user's conversations."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    FromClause,
     ScalarSelect,
     String,
     Table,
@@ -65,7 +66,7 @@ class ConversationRow(msgspec.Struct):
 
 
 class ListedRow(ConversationRow):
-    """A conversation, and the time of its last message, or of its opening before the first."""
+    """A conversation, and the time of its last message; without one, that of its opening."""
 
     active_at: datetime
 
@@ -98,29 +99,29 @@ def _newest_in(conversation_id: ColumnElement[str]) -> ScalarSelect[int]:
 def _newest_shown() -> ScalarSelect[int]:
     """The number of the newest message that the user of `members` did not delete for themselves."""
     message = messages.alias("shown")
+    return _in_newest_shown(message, message.c.seq)
+
+
+def _active_at() -> ColumnElement[datetime]:
+    """The time of the message of `_newest_shown`; if there is none, of the opening."""
+    message = messages.alias("spoken")
+    newest = _in_newest_shown(message, message.c.sent_at)
+    return func.coalesce(newest, conversations.c.opened_at, type_=Instant)
+
+
+def _in_newest_shown(message: FromClause, column: ColumnElement[Any]) -> ScalarSelect[Any]:
     return (
-        select(message.c.seq)
+        select(column)
         .where(
             message.c.conversation_id == members.c.conversation_id,
+            message.c.seq >= members.c.from_seq,
             ~is_removed(members.c.user_id, message.c.id),
         )
         .order_by(message.c.seq.desc())
         .limit(1)
+        .correlate(members)
         .scalar_subquery()
     )
-
-
-def _active_at() -> ColumnElement[datetime]:
-    """The time of the newest message of `conversations`; before the first, of the opening."""
-    message = messages.alias("spoken")
-    newest = (
-        select(message.c.sent_at)
-        .where(message.c.conversation_id == conversations.c.id)
-        .order_by(message.c.seq.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return func.coalesce(newest, conversations.c.opened_at, type_=Instant)
 
 
 _c, _m, _x = conversations.c, members.c, messages.c
@@ -148,9 +149,10 @@ _JOINED_ROOMS = (
 _ARCHIVED = exists().where(
     states.c.conversation_id == _o.id, states.c.user_id == bindparam("of_user"), states.c.archived
 )
+_LISTED = select(*(_o[name] for name in ListedRow.__struct_fields__))
+_FIND_LISTED = _LISTED.where(_o.id == bindparam("conversation_id"))
 _LIST = (
-    select(*(_o[name] for name in ListedRow.__struct_fields__))
-    .where(
+    _LISTED.where(
         bindparam("archived", type_=Boolean) == _ARCHIVED,
         (_o.active_at < bindparam("before"))
         | ((_o.active_at == bindparam("before")) & (_o.id < bindparam("before_id"))),
@@ -207,7 +209,6 @@ _LAST = (
         IN_NOW,
         _m.conversation_id.in_(bindparam("conversation_ids", expanding=True)),
         _x.seq == _newest_shown(),
-        _x.seq >= _m.from_seq,
     )
 )
 _UNREAD = (
@@ -218,6 +219,7 @@ _UNREAD = (
         _x.seq >= _m.from_seq,
         _x.sender_id.is_distinct_from(_m.user_id),
         _x.deleted.is_(False),
+        _x.hidden.is_(False),
         _x.kind != "system",
         ~is_removed(_m.user_id, _x.id),
     )
@@ -287,6 +289,11 @@ def list_conversations(
     )
 
 
+def find_listed(tx: Queries, user_id: str, conversation_id: str) -> ListedRow | None:
+    """A current conversation of a user, archived or not."""
+    return tx.one(ListedRow, _FIND_LISTED, of_user=user_id, conversation_id=conversation_id)
+
+
 def list_ever_joined(tx: Queries, user_id: str, after: str, limit: int) -> list[str]:
     """The conversations that a user is or was a member of, in the order of their ids."""
     return tx.scalars(_EVER_JOINED, of_user=user_id, after=after, limit=limit)
@@ -331,7 +338,11 @@ def list_newest_seqs(tx: Queries, conversation_ids: list[str]) -> dict[str, int]
 def count_unread(
     tx: Queries, user_id: str, conversation_ids: list[str], limit: int
 ) -> dict[str, int]:
-    """The number of others' messages above a user's read mark, at most `limit`, by conversation."""
+    """The number of unread messages of others, at most `limit`, by conversation.
+
+    Messages above the user's read mark are unread, unless they were withdrawn: deleted, hidden, or
+    deleted by the user for themselves.
+    """
     rows = tx.all(
         Unread, _COUNT_UNREAD, of_user=user_id, conversation_ids=conversation_ids, limit=limit
     )

@@ -49,12 +49,19 @@ messages = Table(
     Column("mentions", Json),
     Column("preview", Json),
     Column("hidden", Boolean, nullable=False, server_default=false()),
+    Column("sent_hash", String(64)),
     UniqueConstraint("conversation_id", "seq"),
     UniqueConstraint("conversation_id", "sender_id", "client_id"),
     info=personal(
         on_erasure_of={
             "sender_id": ClearColumns(
-                {"text": "", "client_id": None, "mentions": None, "preview": None}
+                {
+                    "text": "",
+                    "client_id": None,
+                    "mentions": None,
+                    "preview": None,
+                    "sent_hash": None,
+                }
             )
         },
         unchanged="id conversation_id seq said_seq sender_id kind card_kind card_id card_data "
@@ -65,7 +72,7 @@ messages = Table(
             columns="id conversation_id seq client_id mentions preview kind text card_kind card_id "
             "card_data sent_at edited_at deleted reply_to hidden",
         ),
-        not_exported="said_seq sender_id",
+        not_exported="said_seq sender_id sent_hash",
         kept_json=KeptJson("card_data", card_in="card_kind"),
         narrowed_by={"conversation_id": "conversation_members.conversation_id"},
         erased_by="chat",
@@ -84,7 +91,8 @@ Index(
 class MessageRow(msgspec.Struct):
     """A message; `said_seq` is the number of the event that gave it its current content.
 
-    A `hidden` message keeps its content, but its view does not contain it.
+    A `hidden` message keeps its content, but its view does not contain it. `sent_hash` is a keyed
+    hash of what was sent with the client id; messages from before there was a hash have none.
     """
 
     id: str
@@ -105,6 +113,7 @@ class MessageRow(msgspec.Struct):
     mentions: list[str] | None
     preview: Any
     hidden: bool = False
+    sent_hash: str | None = None
 
 
 _x = messages.c
@@ -187,7 +196,7 @@ _CARDS_IN = (
 _FORGET_CLIENT_IDS = (
     update(messages)
     .where(_x.id.in_(bindparam("message_ids", expanding=True)))
-    .values(client_id=None)
+    .values(client_id=None, sent_hash=None)
 )
 
 
@@ -273,7 +282,7 @@ def list_cards_in(
 
 
 def forget_client_ids(tx: Queries, message_ids: list[str]) -> None:
-    """Clear the client ids of these messages."""
+    """Clear the client ids of these messages, and the hashes of what was sent with them."""
     tx.run(_FORGET_CLIENT_IDS, message_ids=message_ids)
 
 

@@ -45,6 +45,16 @@ _AMONG = select(_v.message_id).where(
 )
 
 
+_REMOVERS = (
+    select(_v.user_id)
+    .where(
+        _v.message_id == bindparam("of_message"),
+        _v.user_id.in_(bindparam("user_ids", expanding=True)),
+    )
+    .limit(bindparam("limit"))
+)
+
+
 def is_removed(user_id: ColumnElement[str], message_id: ColumnElement[str]) -> ColumnElement[bool]:
     """An expression: whether this user deleted this message for themselves."""
     return exists_where().where(_v.user_id == user_id, _v.message_id == message_id)
@@ -58,6 +68,11 @@ def insert_removal(tx: Queries, removal: RemovalRow) -> bool:
 def list_removed(tx: Queries, user_id: str, message_ids: list[str]) -> list[str]:
     """Those of these messages that this user deleted for themselves."""
     return tx.scalars(_AMONG, of_user=user_id, message_ids=message_ids) if message_ids else []
+
+
+def list_removers(tx: Queries, message_id: str, user_ids: list[str]) -> list[str]:
+    """Those of these users who deleted this message for themselves."""
+    return tx.scalars(_REMOVERS, of_message=message_id, user_ids=user_ids, limit=len(user_ids))
 
 
 def has_removed(tx: Queries, user_id: str, message_id: str) -> bool:

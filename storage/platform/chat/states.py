@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Boolean, Column, ForeignKey, String, Table, Text, bindparam, select
+from sqlalchemy import Boolean, Column, ForeignKey, String, Table, Text, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.engine.columns import Instant, metadata
@@ -51,8 +51,23 @@ _OF_PERSON = select(states).where(
 )
 
 
+_CLEAR_DRAFT = (
+    update(states)
+    .where(
+        _s.conversation_id == bindparam("of_conversation"),
+        _s.user_id == bindparam("of_user"),
+        _s.draft != "",
+    )
+    .values(draft="")
+)
+
+
 def keep_state(tx: Queries, row: StateRow) -> None:
     tx.run(_KEEP, **msgspec.structs.asdict(row))
+
+
+def clear_draft(tx: Queries, conversation_id: str, user_id: str) -> None:
+    tx.run(_CLEAR_DRAFT, of_conversation=conversation_id, of_user=user_id)
 
 
 def list_states(tx: Queries, user_id: str, conversation_ids: list[str]) -> dict[str, StateRow]:

@@ -113,6 +113,29 @@ async def test_concurrent_sends_with_one_client_id_create_one_media_message(worl
     )
 
 
+async def test_a_client_id_cannot_be_used_with_another_file_or_caption(world, ana, ben):
+    chat = await talk(ana, ben)
+    first = await ana.upload(PDF, "application/pdf")
+    other = await ana.upload(PDF, "application/pdf")
+    sent = await send_file(ana, chat, first["id"], text="look")
+    payload = {"conversation_id": chat, "client_id": "one", "upload_id": first["id"]}
+    for change in ({"upload_id": other["id"], "text": "look"}, {"text": "Look!"}, {}):
+        assert await code_of(ana.person, "send_media", **{**payload, **change}) == "CONFLICT"
+    said = {"conversation_id": chat, "client_id": "one", "text": "look"}
+    assert await code_of(ana.person, "send", **said) == "CONFLICT"
+    assert await send_file(ana, chat, first["id"], text="look") == sent
+    await send_file(ana, chat, other["id"], "two")  # a refused file is still free
+
+
+async def test_a_caption_clears_its_draft(world, ana, ben):
+    chat = await talk(ana, ben)
+    upload = await ana.upload(PDF, "application/pdf")
+    await ana.person.call("/chat", "draft", conversation_id=chat, text="look")
+    await send_file(ana, chat, upload["id"], text="look at this")
+    [listed] = (await ana.person.call("/chat", "list"))["conversations"]
+    assert listed["draft"] == ""
+
+
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_a_file_that_another_transaction_uses_cannot_be_sent(world, ana, ben, database_url):
     chat = await talk(ana, ben)

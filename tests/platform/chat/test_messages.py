@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from tests.platform.chat.scenes import rows_with, say, talk, texts
+from tests.platform.chat.scenes import refused, rows_with, say, talk, texts
 from tests.wire_client import Refused
 from tests.world import both_databases, one_database
 
@@ -92,7 +92,7 @@ async def test_a_client_id_identifies_one_message_per_sender_and_conversation(
     world, ana, ben, eva, chat
 ):
     first = await say(ana, chat, "once", "same")
-    assert await say(ana, chat, "something else", "same") == first
+    assert await say(ana, chat, "once", "same") == first
     other = await say(ben, chat, "mine", "same")
     assert other["id"] != first["id"]
     assert (await say(ana, await talk(ana, eva), "there", "same"))["id"] != first["id"]
@@ -100,6 +100,43 @@ async def test_a_client_id_identifies_one_message_per_sender_and_conversation(
     assert len(await world.stored("MESSAGE_SENT")) == 3
     await ana.call("/chat", "edit", message_id=first["id"], text="changed")
     assert (await say(ana, chat, "once", "same"))["id"] == first["id"]
+
+
+@pytest.mark.parametrize("change", ["text", "reply_to", "mentions"])
+async def test_a_client_id_cannot_be_used_with_another_message(world, ana, ben, chat, change):
+    question = await say(ben, chat, "?")
+    sending = {"conversation_id": chat, "client_id": "c", "text": "Yes", "request_id": "first"}
+    sent = await ana.call("/chat", "send", **sending)
+    to = {"text": "No", "reply_to": question["id"], "mentions": [ben.id]}
+    other = {**sending, change: to[change], "request_id": "second"}
+    assert await refused(ana, "send", **other) == "CONFLICT"
+    again = {**sending, "request_id": "third", "mentions": []}
+    assert await ana.call("/chat", "send", **again) == sent
+    assert await texts(ana, chat) == ["?", "Yes"]
+
+
+async def test_a_client_id_is_compared_with_what_was_sent_also_after_an_edit(ana, ben, chat):
+    sent = await say(ana, chat, "Helo", "c")
+    await ana.call("/chat", "edit", message_id=sent["id"], text="Hello")
+    assert (await say(ana, chat, "Helo", "c"))["text"] == "Hello"
+    sending = {"conversation_id": chat, "client_id": "c", "text": "Hello"}
+    assert await refused(ana, "send", **sending) == "CONFLICT"
+    await ana.call("/chat", "delete", message_id=sent["id"])
+    assert (await say(ana, chat, "Helo", "c"))["deleted"]
+    assert await refused(ana, "send", **sending) == "CONFLICT"
+
+
+async def test_an_edit_to_the_same_text_changes_nothing(world, ana, ben, chat):
+    sent = await say(ana, chat, "Hello")
+    await ben.call("/chat", "react", message_id=sent["id"], emoji="\U0001f44d")
+    before = await ana.call("/chat", "get", message_id=sent["id"])
+    for more in ({}, {"mentions": []}):
+        edited = await ana.call("/chat", "edit", message_id=sent["id"], text="Hello", **more)
+        assert edited == before
+        assert edited["edited_at"] is None
+    assert await world.stored("MESSAGE_EDITED") == []
+    named = {"text": "Hello", "mentions": [ben.id]}
+    assert (await ana.call("/chat", "edit", message_id=sent["id"], **named))["mentions"] == [ben.id]
 
 
 async def test_a_removed_member_who_repeats_a_send_gets_the_same_answer(ana, ben):

@@ -40,6 +40,47 @@ async def test_mute_and_draft_reach_the_users_own_devices_and_no_one_else(ana, b
     assert await private_states(ana) == [(chat, None, False, "")]
 
 
+@pytest.mark.parametrize("draft", ["See you at 5", "See you", " See you at 5\n"])
+async def test_sending_clears_the_draft_of_the_message_on_every_device(world, ana, ben, draft):
+    chat = await talk(ana, ben)
+    phone = await (await ana.device()).enter("/chat")
+    await ana.call("/chat", "mute", conversation_id=chat, until="2031-01-01T00:00:00Z")
+    await ana.call("/chat", "draft", conversation_id=chat, text=draft)
+    await say(ana, chat, "See you at 5")
+    await phone.until(lambda: len(phone.events("CONVERSATION_ADJUSTED")) == 3)
+    cleared = phone.events("CONVERSATION_ADJUSTED")[-1].data["state"]
+    assert (cleared["draft"], cleared["muted_until"]) == ("", "2031-01-01T00:00:00Z")
+    assert await private_states(ana) == [(chat, "2031-01-01T00:00:00Z", False, "")]
+
+
+async def test_sending_keeps_the_draft_of_another_message(world, ana, ben):
+    chat = await talk(ana, ben)
+    await say(ben, chat, "I have begun")
+    await ana.call("/chat", "draft", conversation_id=chat, text="I have begun")
+    await say(ana, chat, "Wait!")
+    await say(ana, chat, "I have")
+    assert await private_states(ana) == [(chat, None, False, "I have begun")]
+    assert len(await world.stored("CONVERSATION_ADJUSTED")) == 1
+
+
+async def test_a_refused_or_repeated_message_keeps_the_draft(ana, ben):
+    chat = await talk(ana, ben)
+    await say(ana, chat, "Yes", "1")
+    await ana.call("/chat", "draft", conversation_id=chat, text="Yes")
+    await say(ana, chat, "Yes", "1")
+    to = {"conversation_id": chat, "client_id": "2", "text": "Yes", "reply_to": ben.id}
+    assert await refused(ana, "send", **to) == "NOT_FOUND"
+    assert await private_states(ana) == [(chat, None, False, "Yes")]
+
+
+async def test_leaving_a_group_deletes_the_draft_in_it(ana, ben, world):
+    group = await talk(ben, ana, await world.person("cleo"))
+    await ana.call("/chat", "draft", conversation_id=group, text="never sent")
+    await ana.call("/chat", "leave", conversation_id=group)
+    await ben.call("/chat", "add_member", conversation_id=group, user_id=ana.id)
+    assert await private_states(ana) == [(group, None, False, "")]
+
+
 async def test_a_mute_time_in_any_zone_is_returned_published_and_listed_in_utc(ana, ben):
     chat = await talk(ana, ben)
     local, utc = "2031-01-01T01:00:00+02:00", "2030-12-31T23:00:00Z"

@@ -84,11 +84,15 @@ class Type(Request):
 
 
 class ListConversations(Request):
-    """With `archived`, the archived conversations; otherwise the others."""
+    """With `archived`, the archived conversations; otherwise the others.
+
+    `only` is the id of a conversation: the list then has this one, archived or not.
+    """
 
     limit: Limit = 50
     before: Cursor | None = None
     archived: bool = False
+    only: Id | None = None
 
 
 class ConversationView(View):

@@ -351,13 +351,14 @@ class MessagePreviewed(Event):
 
 
 class MessageMentioned(Event):
-    """A message mentions these members."""
+    """A message mentions the members `user_ids`, and no longer those in `withdrawn_ids`."""
 
     NAME: ClassVar[str] = "MESSAGE_MENTIONED"
     conversation_id: str
     message_id: str
     sender_id: str
     user_ids: list[str]
+    withdrawn_ids: list[str] = msgspec.field(default_factory=list)
 
     def key(self) -> str:
         return f"chat:{self.conversation_id}"

@@ -36,6 +36,7 @@ from handlers.platform.uploads import public as uploads
 from storage.platform.chat import conversations as store
 from storage.platform.chat import members as chat_members
 from storage.platform.chat import messages as chat_messages
+from storage.platform.chat import states as chat_states
 from storage.platform.chat.conversations import ConversationRow
 
 
@@ -165,6 +166,7 @@ def _end_membership(
         raise NotFound
     seq = tx.take_number("/chat", chat_room(row.id))
     chat_members.end_membership(tx, row.id, user_id, seq)
+    chat_states.clear_draft(tx, row.id, user_id)  # its user can no longer send or delete it
     return _publish(tx, MemberRemoved, row, seq, user_id, note, by=by)
 
 

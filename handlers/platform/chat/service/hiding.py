@@ -13,6 +13,7 @@ from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MessageHidden, MessageRestored, MessageView
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.media import upload_of
+from handlers.platform.chat.service.mentions import publish_mentions
 from handlers.platform.chat.service.messages import retract
 from handlers.platform.chat.service.previews import redact_preview
 from handlers.platform.chat.service.views import message_view, reactions_of
@@ -30,6 +31,7 @@ def hide(tx: Transaction, message_id: str) -> None:
     chat_messages.update_message(tx, row)
     redact_preview(tx, row)
     retract(tx, MessageHidden(message=message_view(row)))
+    publish_mentions(tx, row, row.mentions)
 
 
 def restore(tx: Transaction, message_id: str) -> None:
@@ -42,6 +44,7 @@ def restore(tx: Transaction, message_id: str) -> None:
     view = message_view(row, reactions_of(tx, [row.id])[row.id])
     rewrite_answers(tx, view.about() or "", encode(view))
     tx.publish(MessageRestored(conversation_id=row.conversation_id, message_id=row.id))
+    publish_mentions(tx, row)
 
 
 def hold_readable(tx: Transaction, message_id: str) -> MessageView:

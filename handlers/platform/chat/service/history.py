@@ -138,6 +138,9 @@ def get_message(tx: Transaction, message_id: str) -> MessageView:
 
 
 def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationPage:
+    """A page of the actor's conversations, or the one asked for; raises NotFound for that one."""
+    if ask.only is not None:
+        return _list_one(tx, ask.only)
     moment, before_id = position_of(tx, CONVERSATIONS, ask.before) or (LATEST, LAST_ID)
     before = datetime.fromisoformat(moment)
     rows = store.list_conversations(tx, tx.actor.id, ask.archived, before, before_id, ask.limit + 1)
@@ -149,6 +152,14 @@ def list_conversations(tx: Transaction, ask: ListConversations) -> ConversationP
         next=_cursor(tx, rows[len(listed) - 1]) if len(rows) > len(listed) else None,
         seq=tx.head("/chat", names.user(tx.actor.id)),
     )
+
+
+def _list_one(tx: Transaction, conversation_id: str) -> ConversationPage:
+    row = store.find_listed(tx, tx.actor.id, conversation_id)
+    if row is None:
+        raise NotFound
+    seq = tx.head("/chat", names.user(tx.actor.id))
+    return ConversationPage(conversations=_listed(tx, [row]), next=None, seq=seq)
 
 
 def _newest(tx: Transaction, intervals: list[Interval], last: int, limit: int) -> list[MessageRow]:

@@ -10,8 +10,7 @@ from handlers.kit.errors import NotFound
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.messages import MediaShared, MediaView, MessageView, SendMedia
 from handlers.platform.chat.service.history import get_readable
-from handlers.platform.chat.service.mentions import check_mentions
-from handlers.platform.chat.service.messages import check_reply, find_or_hold, new_message, post
+from handlers.platform.chat.service.messages import find_or_hold, new_sent, post_sent
 from handlers.platform.uploads import public as uploads
 from storage.platform.chat.messages import MessageRow
 
@@ -24,13 +23,11 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
     The upload must be the sender's own and not in use. Raises NotFound, Blocked, Conflict, Invalid
     or TextRefused.
     """
-    if (sent := find_or_hold(tx, ask.conversation_id, ask.client_id)) is not None:
+    if (sent := find_or_hold(tx, ask)) is not None:
         return sent
     file = uploads.use(tx, ask.upload_id)
     hit = tx.kernel.filter.check(ask.text, file.name) or file.hit or ""
-    row = new_message(tx, ask.conversation_id, ask.client_id, "media", ask.text)
-    row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
-    row.mentions = check_mentions(tx, ask.conversation_id, ask.mentions)
+    row = new_sent(tx, ask, "media")
     row.card_kind, row.card_id = UPLOAD, file.id
     shown = MediaView(
         kind=file.kind,
@@ -43,7 +40,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
         thumbnail=file.thumbnail,
     )
     row.card_data = msgspec.to_builtins(shown)
-    view = post(tx, row, hit)
+    view = post_sent(tx, ask, row, hit)
     shared = MediaShared(
         conversation_id=ask.conversation_id, message_id=row.id, upload_id=file.id, kind=file.kind
     )

@@ -1,5 +1,7 @@
 """Messages: sending, editing and deleting them."""
 
+import msgspec
+
 from handlers.kit.contract import encode
 from handlers.kit.errors import Conflict, NotFound
 from handlers.kit.transaction import Transaction
@@ -12,6 +14,7 @@ from handlers.platform.chat.contracts.messages import (
     MessageKind,
     MessageSent,
     MessageView,
+    SendMedia,
     SendMessage,
     TooLate,
 )
@@ -21,6 +24,7 @@ from handlers.platform.chat.service.filtering import publish_noticed
 from handlers.platform.chat.service.history import get_readable
 from handlers.platform.chat.service.members import hold_member, hold_speaker
 from handlers.platform.chat.service.mentions import check_mentions, publish_mentions
+from handlers.platform.chat.service.personal import clear_sent_draft
 from handlers.platform.chat.service.previews import drop_preview
 from handlers.platform.chat.service.views import message_view, reactions_of
 from handlers.platform.uploads import public as uploads
@@ -33,17 +37,50 @@ from storage.platform.chat.messages import MessageRow
 
 OWN_KINDS = ("text", "media")
 """The kinds that senders can edit and delete; a card changes only with its object."""
+KEY_FIELDS = {"request_id", "conversation_id", "client_id"}
+"""The fields of a request that identify a message; the others are what it says."""
 
 
 def send(tx: Transaction, ask: SendMessage) -> MessageView:
-    """Send a text, once for each client id of the sender."""
-    if (sent := find_or_hold(tx, ask.conversation_id, ask.client_id)) is not None:
+    """Send a text, once for each client id of the sender; it clears the draft that it comes from.
+
+    Raises NotFound, Blocked, Conflict, Invalid or TextRefused.
+    """
+    if (sent := find_or_hold(tx, ask)) is not None:
         return sent
     hit = tx.kernel.filter.check(ask.text)
-    row = new_message(tx, ask.conversation_id, ask.client_id, "text", ask.text)
+    return post_sent(tx, ask, new_sent(tx, ask, "text"), hit)
+
+
+def new_sent(tx: Transaction, ask: SendMessage | SendMedia, kind: MessageKind) -> MessageRow:
+    """The message of a request, without a number. Raises NotFound or Invalid."""
+    row = new_message(tx, ask.conversation_id, ask.client_id, kind, ask.text)
+    row.sent_hash = sent_hash_of(tx, ask)
     row.reply_to = check_reply(tx, ask.conversation_id, ask.reply_to)
     row.mentions = check_mentions(tx, ask.conversation_id, ask.mentions)
-    return post(tx, row, hit)
+    return row
+
+
+def post_sent(
+    tx: Transaction, ask: SendMessage | SendMedia, row: MessageRow, hit: str
+) -> MessageView:
+    """Post the message of a request, and clear the draft that it comes from."""
+    view = post(tx, row, hit)
+    clear_sent_draft(tx, ask.conversation_id, ask.text)
+    return view
+
+
+def sent_hash_of(tx: Transaction, ask: SendMessage | SendMedia) -> str:
+    """A keyed hash of what a request says, by which a repetition is recognized.
+
+    Empty fields do not count, so that a later version can add optional fields.
+    """
+    said = {
+        name: value
+        for name, value in msgspec.structs.asdict(ask).items()
+        if value and name not in KEY_FIELDS
+    }
+    return tx.keys.fingerprint("sent", msgspec.json.encode(said, order="deterministic").decode())
 
 
 def check_reply(tx: Transaction, conversation_id: str, reply_to: str | None) -> str | None:
@@ -53,25 +90,29 @@ def check_reply(tx: Transaction, conversation_id: str, reply_to: str | None) -> 
     return reply_to
 
 
-def find_or_hold(tx: Transaction, conversation_id: str, client_id: str) -> MessageView | None:
+def find_or_hold(tx: Transaction, ask: SendMessage | SendMedia) -> MessageView | None:
     """The actor's message with this client id; None if there is none and the actor can send it.
 
     The membership is locked first, so a concurrent repetition finds the first message. An actor who
-    was removed or blocked meanwhile still gets the message that they sent. Raises NotFound or
-    Blocked.
+    was removed or blocked meanwhile still gets the message that they sent. Raises NotFound,
+    Blocked, or Conflict when something else was sent with this client id.
     """
     try:
-        hold_speaker(tx, conversation_id)
+        hold_speaker(tx, ask.conversation_id)
     except (NotFound, Blocked):
-        if (sent := _find_sent(tx, conversation_id, client_id)) is None:
+        if (sent := _find_sent(tx, ask)) is None:
             raise
         return sent
-    return _find_sent(tx, conversation_id, client_id)
+    return _find_sent(tx, ask)
 
 
-def _find_sent(tx: Transaction, conversation_id: str, client_id: str) -> MessageView | None:
-    row = chat_messages.find_sent(tx, conversation_id, tx.actor.id, client_id)
-    return None if row is None else message_view(row)
+def _find_sent(tx: Transaction, ask: SendMessage | SendMedia) -> MessageView | None:
+    row = chat_messages.find_sent(tx, ask.conversation_id, tx.actor.id, ask.client_id)
+    if row is None:
+        return None
+    if row.sent_hash is not None and row.sent_hash != sent_hash_of(tx, ask):
+        raise Conflict("This client id was already used with another message.")
+    return message_view(row)
 
 
 def new_message(
@@ -116,7 +157,7 @@ def post(tx: Transaction, row: MessageRow, hit: str = "") -> MessageView:
 
 
 def edit(tx: Transaction, ask: EditMessage) -> MessageView:
-    """Change the text of a message, and its mentions if given.
+    """Change the text of a message, and its mentions if given; an equal text changes nothing.
 
     Raises NotFound, Blocked, TooLate, TextRefused, Invalid, or Conflict while it is hidden.
     """
@@ -125,11 +166,14 @@ def edit(tx: Transaction, ask: EditMessage) -> MessageView:
     check_in_time(tx, row, "message_edit_s")
     if row.hidden:
         raise Conflict("This message is hidden.")  # moderators review it in this state
+    mentions = row.mentions
+    if ask.mentions is not None:
+        mentions = check_mentions(tx, row.conversation_id, ask.mentions)
+    if (ask.text, mentions) == (row.text, row.mentions):
+        return message_view(row, reactions_of(tx, [row.id])[row.id])
     hit = tx.kernel.filter.check(ask.text)
     drop_preview(tx, row)
-    row.text, before = ask.text, row.mentions
-    if ask.mentions is not None:
-        row.mentions = check_mentions(tx, row.conversation_id, ask.mentions)
+    row.text, row.mentions, before = ask.text, mentions, row.mentions
     view = save_edit(tx, row)
     publish_mentions(tx, row, before)
     publish_noticed(tx, row, hit)
@@ -168,6 +212,7 @@ def wipe(tx: Transaction, row: MessageRow) -> MessageView:
     if row.kind == "media" and row.card_id is not None:
         uploads.disuse(tx, row.card_id)
     drop_preview(tx, row)
+    before = row.mentions
     row.text, row.card_data, row.mentions = "", None, None
     row.deleted, row.hidden, row.edited_at = True, False, tx.now
     chat_messages.update_message(tx, row)
@@ -175,6 +220,7 @@ def wipe(tx: Transaction, row: MessageRow) -> MessageView:
     chat_pins.delete_pin(tx, row.conversation_id, row.id)
     deleted = redact_history(tx, row)
     tx.publish(deleted)
+    publish_mentions(tx, row, before)
     return deleted.message
 
 

@@ -17,6 +17,7 @@ from handlers.platform.chat.contracts.personal import (
 )
 from handlers.platform.chat.service.history import get_accessible
 from handlers.platform.chat.service.members import hold_member
+from handlers.platform.chat.service.mentions import withdraw_mention
 from storage.platform.chat import removals as chat_removals
 from storage.platform.chat import states as chat_states
 from storage.platform.chat.removals import RemovalRow
@@ -43,7 +44,18 @@ def delete_for_me(tx: Transaction, ask: DeleteForMe) -> Empty:
             user_id=tx.actor.id, conversation_id=message.conversation_id, message_id=message.id
         )
         tx.publish(removed)
+        withdraw_mention(tx, message, tx.actor.id)
     return Empty()
+
+
+def clear_sent_draft(tx: Transaction, conversation_id: str, text: str) -> None:
+    """Clear the actor's draft if the sent `text` begins with it: the draft may be a little older.
+
+    Any other draft is a text that is still being written. The caller holds the membership.
+    """
+    row = _state_of(tx, conversation_id)
+    if row.draft and text.strip().startswith(row.draft.strip()):
+        _save(tx, row, structs.replace(row, draft=""))
 
 
 def state_view(row: StateRow) -> OwnStateView:
@@ -57,9 +69,17 @@ def _adjust(
 ) -> OwnStateView:
     """Change the actor's state of a conversation, under the lock of their membership."""
     hold_member(tx, conversation_id)
+    before = _state_of(tx, conversation_id)
+    return _save(tx, before, change(before))
+
+
+def _state_of(tx: Transaction, conversation_id: str) -> StateRow:
     known = chat_states.list_states(tx, tx.actor.id, [conversation_id])
-    before = known.get(conversation_id) or StateRow(conversation_id, tx.actor.id)
-    row = change(before)
+    return known.get(conversation_id) or StateRow(conversation_id, tx.actor.id)
+
+
+def _save(tx: Transaction, before: StateRow, row: StateRow) -> OwnStateView:
+    """Save and publish a state that differs from `before`."""
     view = state_view(row)
     if row != before:
         chat_states.keep_state(tx, row)

@@ -4,7 +4,7 @@ import { html } from "htm/preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { Attachments } from "./attachments.js";
-import { useDraft } from "../drafts.js";
+import { discard, useDraft } from "../drafts.js";
 import { answering, outgoing, send, sendAgain, takeOut } from "../messages.js";
 import { parley } from "../../state.js";
 import { words } from "../../words.js";
@@ -34,9 +34,10 @@ export function Composer({ conversation_id }) {
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (!text.value.trim()) return;
-    send(conversation_id, text.value.trim(), mentions.take());
+    const said = text.value.trim();
+    send(conversation_id, said, mentions.take());
     text.value = "";
-    draft.now();
+    draft.sent(said);
     told.current = 0;
   };
   const key = (/** @type {KeyboardEvent} */ event) => {
@@ -66,6 +67,12 @@ function Answering({ conversation_id }) {
     </div>`;
 }
 
+/** @param {import("../messages.js").Outgoing} one */
+function remove({ client_id, conversation_id }) {
+  takeOut(client_id);
+  discard(conversation_id);
+}
+
 /**
  * Messages that are being sent and have not appeared in the history yet.
  * @param {{conversation_id: string, messages: Message[]}} props
@@ -82,8 +89,7 @@ export function OnTheirWay({ conversation_id, messages }) {
       <footer class="quiet">
         ${one.refusal ? html`<span role="alert">Not sent. ${words(one.refusal)}</span>
           <button type="button" class="plain" onClick=${() => sendAgain(one)}>Send again</button>
-          <button type="button" class="plain" onClick=${() => takeOut(one.client_id)}>
-            Discard</button>`
+          <button type="button" class="plain" onClick=${() => remove(one)}>Discard</button>`
         : "Sending …"}
       </footer>
     </li>`);

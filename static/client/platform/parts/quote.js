@@ -1,7 +1,8 @@
 /** The current text of the message that a reply answers; the reply itself has no copy. */
 
 import { html } from "htm/preact";
-import { kept, placeOf } from "../messages.js";
+import { useEffect } from "preact/hooks";
+import { kept, onChanges, placeOf } from "../messages.js";
 import { parley } from "../../state.js";
 import { useLoaded } from "../../parts/loaded.js";
 
@@ -22,7 +23,10 @@ export function Quote({ message_id, known }) {
   const here = known.find(({ id }) => id === message_id);
   const find = async () =>
     here ?? parley.call("/chat", "get", { message_id }).catch(() => null);
-  const { value } = useLoaded(find, [message_id]);
+  const { value, load, set } = useLoaded(find, [message_id]);
+  useEffect(() => onChanges((id) => id === message_id, set), [message_id]);
+  useEffect(() => parley.on("unrecovered", ({ namespace }) =>
+    void (namespace === "/chat" && load())), [message_id]);
   const asked = here ?? kept(value ? [value] : [])[0];
   return html`<blockquote class="quote quiet" data-test="quote">
     ${asked ? html`<a href=${placeOf(asked)}>${excerpt(asked)}</a>`

@@ -1,9 +1,10 @@
 /** Searching messages in all conversations. */
 
 import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
 import { chats } from "../chats.js";
-import { kept, placeOf } from "../messages.js";
+import { edited, isShown, kept, onChanges, placeOf } from "../messages.js";
 import { nameOf, useNames } from "../people.js";
 import { parley } from "../../state.js";
 import { otherOf, titleOf } from "../titles.js";
@@ -59,7 +60,13 @@ export function Search() {
     const page = await parley.call("/chat", "search", ask);
     found.value = { ...page, messages: [...had.messages, ...page.messages] };
   };
-  const hits = kept(found.value?.messages ?? []);
+  useEffect(() => onChanges(
+    (message_id) => !!found.value?.messages.some(({ id }) => id === message_id),
+    (message) => void (found.value &&= edited(found.value, { message }))), []);
+  useEffect(() => parley.on("unrecovered", ({ namespace }) => {
+    if (namespace === "/chat" && found.value) search({ text: wanted.value }).catch(() => {});
+  }), []);
+  const hits = kept(found.value?.messages ?? []).filter(isShown);
   return html`
     <${Form} submit="Search" onSubmit=${search} label="Search" quiet>
       <${Field} label="Search in messages" name="text" type="search" maxlength="200" />
