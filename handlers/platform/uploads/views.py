@@ -4,7 +4,7 @@ from handlers.kit.context import Context
 from handlers.kit.visible import as_file_name
 from handlers.platform.uploads import service
 from handlers.platform.uploads.contracts import SignedPut, UploadView
-from storage.objects import Promise, SignedRequest
+from storage.objects import Promise, Reading, SignedRequest
 from storage.platform.uploads import UploadRow
 
 
@@ -13,7 +13,7 @@ async def view_of(ctx: Context, row: UploadRow) -> UploadView:
     view = _bare(row)
     objects = ctx.kernel.objects
     if row.status == "ready":
-        view.url = await link_of(ctx, row.key, name_of(row), row.content_type)
+        view.url = await content_of(ctx, row)
         view.thumbnail_url = await thumbnail_of(ctx, row)
     elif row.parts_id is not None:
         view.part_size = service.PART_SIZE
@@ -30,21 +30,26 @@ async def links_of(ctx: Context, upload_id: str) -> tuple[str, str | None]:
     Raises NotFound.
     """
     row = await ctx.read(service.find_ready, upload_id)
-    url = await link_of(ctx, row.key, name_of(row), row.content_type)
-    return url, await thumbnail_of(ctx, row)
+    return await content_of(ctx, row), await thumbnail_of(ctx, row)
 
 
-async def thumbnail_of(ctx: Context, row: UploadRow) -> str | None:
+async def content_of(ctx: Context, row: UploadRow, method: Reading = "GET") -> str:
+    """A link to the content of an upload."""
+    return await _link_of(ctx, row.key, name_of(row), row.content_type, method)
+
+
+async def thumbnail_of(ctx: Context, row: UploadRow, method: Reading = "GET") -> str | None:
     """A link to the thumbnail of an upload, if it has one."""
     if not row.thumbnail:
         return None
     key = service.thumbnail_key(row.id)
-    return await link_of(ctx, key, f"{name_of(row)}.webp", "image/webp")
+    return await _link_of(ctx, key, f"{name_of(row)}.webp", "image/webp", method)
 
 
-async def link_of(ctx: Context, key: str, name: str, content_type: str) -> str:
+async def _link_of(ctx: Context, key: str, name: str, content_type: str, method: Reading) -> str:
     """A link that downloads an object as the file `name`."""
-    return ctx.as_reached(await ctx.kernel.objects.sign_get(key, name, content_type))
+    signing = ctx.kernel.objects.sign_get(key, name, content_type, method)
+    return ctx.as_reached(await signing)
 
 
 def name_of(row: UploadRow) -> str:
