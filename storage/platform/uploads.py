@@ -62,7 +62,8 @@ uploads = Table(
 
 
 class UploadRow(msgspec.Struct):
-    """`hit` is what the filter found in the name or in the text."""
+    """`content_type` has the encoding of a text that is ready: `text/csv; charset=utf-16le`. `hit`
+    is what the filter found in the name or in the text."""
 
     id: str
     user_id: str

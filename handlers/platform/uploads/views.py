@@ -4,6 +4,7 @@ from handlers.kit.context import Context
 from handlers.kit.visible import as_file_name
 from handlers.platform.uploads import service
 from handlers.platform.uploads.contracts import SignedPut, UploadView
+from handlers.platform.uploads.kinds import without_parameters
 from storage.objects import Promise, Reading, SignedRequest
 from storage.platform.uploads import UploadRow
 
@@ -57,6 +58,11 @@ def name_of(row: UploadRow) -> str:
     return as_file_name(row.name) or "file"
 
 
+def media_type_of(row: UploadRow) -> str:
+    """The accepted type of an upload; `content_type` also has the encoding of a ready text."""
+    return without_parameters(row.content_type)
+
+
 def put_of(ctx: Context, signed: SignedRequest) -> SignedPut:
     url = ctx.as_reached(signed.url)
     return SignedPut(method=signed.method, url=url, headers=signed.headers)
@@ -66,7 +72,7 @@ def _bare(row: UploadRow) -> UploadView:
     return UploadView(
         id=row.id,
         name=row.name,
-        content_type=row.content_type,
+        content_type=media_type_of(row),
         kind=row.kind,
         size=row.size,
         status=row.status,

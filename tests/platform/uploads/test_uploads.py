@@ -129,7 +129,7 @@ async def test_a_signed_request_is_valid_for_five_minutes(world, ana, monkeypatc
 
 WRONG_CONTENT = {
     "HTML declared as PDF": (b"<!doctype html><script>x</script>", "application/pdf"),
-    "HTML declared as text": (b"hello\n<HTML><script>x</script>", "text/plain"),
+    "HTML declared as text": (b"\n <HTML><script>x</script>", "text/plain"),
     "SVG declared as text": (b'<svg xmlns="x" onload="y">', "text/plain"),
     "binary data declared as text": (bytes(range(256)) * 4, "text/plain"),
     "ZIP declared as PNG": (b"PK\x03\x04" + b"x" * 100, "image/png"),

@@ -35,7 +35,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
     shown = MediaView(
         kind=file.kind,
         name=file.name,
-        content_type=file.content_type,
+        content_type=uploads.media_type_of(file),
         size=file.size,
         width=file.width,
         height=file.height,
