@@ -102,7 +102,7 @@ _UPDATE = (
         {
             name: bindparam(f"new_{name}")
             for name in (
-                *("content_type", "size", "status", "key", "parts_id", "checked_until"),
+                *("name", "content_type", "size", "status", "key", "parts_id", "checked_until"),
                 *("thumbnail", "width", "height", "used", "public", "hit"),
             )
         }
@@ -153,6 +153,7 @@ def update_upload(tx: Queries, upload: UploadRow) -> None:
     tx.run(
         _UPDATE,
         upload_id=upload.id,
+        new_name=upload.name,
         new_content_type=upload.content_type,
         new_size=upload.size,
         new_status=upload.status,

@@ -26,7 +26,7 @@ from handlers.platform.uploads.contracts import (
 )
 from handlers.platform.uploads.kinds import TEXTS, matches_type
 from handlers.platform.uploads.magic import HEAD, UTF_8, WINDOWS_1252, guess_type
-from handlers.platform.uploads.pictures import Picture, reencode
+from handlers.platform.uploads.pictures import HEIC_TYPE, Picture, reencode, reencode_heic
 from handlers.platform.uploads.service import CheckResult
 from storage.objects import ObjectStore
 from storage.platform.uploads import UploadRow
@@ -185,7 +185,10 @@ async def _reencode(kernel: Kernel, row: UploadRow, key: str) -> Picture:
     if await objects.size_of(key) != row.size:
         raise SizeWrong
     content = Streamed(row.size, _verified(objects, row, key))
-    picture = await kernel.sandbox.run(row.user_id, reencode, content, row.content_type)
-    await objects.write(service.picture_key(row.id), row.content_type, picture.content)
+    if row.content_type == HEIC_TYPE:
+        picture = await kernel.sandbox.run(row.user_id, reencode_heic, content)
+    else:
+        picture = await kernel.sandbox.run(row.user_id, reencode, content, row.content_type)
+    await objects.write(service.picture_key(row.id), picture.content_type, picture.content)
     await objects.write(service.thumbnail_key(row.id), "image/webp", picture.thumbnail)
     return picture

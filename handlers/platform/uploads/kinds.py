@@ -7,6 +7,7 @@ any name.
 
 from typing import NamedTuple
 
+from handlers.platform.uploads.contracts import NAME_MAX
 from handlers.platform.uploads.magic import GuessedType
 from storage.platform.uploads import Kind
 
@@ -207,6 +208,15 @@ def without_parameters(content_type: str) -> str:
 def extension_of(name: str) -> str:
     """The extension of a file name, in lower case without the dot; empty if it has none."""
     return name.rpartition(".")[2].lower() if "." in name else ""
+
+
+def renamed(name: str, before: str, after: str) -> str:
+    """The name of a picture of the accepted type `before` that is stored as `after`."""
+    if before == after:
+        return name
+    stem = name.rpartition(".")[0] if _BY_EXTENSION.get(extension_of(name)) == before else name
+    extension = ACCEPTED[after].extensions[0]
+    return f"{stem[: NAME_MAX - len(extension) - 1]}.{extension}"
 
 
 def type_of(content_type: str, name: str) -> str | None:

@@ -28,7 +28,7 @@ from handlers.platform.uploads.contracts import (
     UploadCompleted,
     UploadDue,
 )
-from handlers.platform.uploads.kinds import kind_of, type_of
+from handlers.platform.uploads.kinds import kind_of, renamed, type_of
 from handlers.platform.uploads.pictures import Picture
 from handlers.platform.uploads.rules import UploadRules
 from storage.objects import SIGNED_FOR
@@ -206,6 +206,8 @@ def accept(
         key = picture_key(row.id)
         row.size, row.width, row.height = len(picture.content), picture.width, picture.height
         row.thumbnail = True
+        row.name = renamed(row.name, row.content_type, picture.content_type)
+        row.content_type = picture.content_type
     _delete_objects(tx, row, unneeded)
     row.status, row.key, row.parts_id, row.checked_until = "ready", key, None, None
     store.update_upload(tx, row)
