@@ -129,6 +129,12 @@ def find_ready(tx: Transaction, upload_id: str) -> UploadRow:
     return row
 
 
+def list_ready(tx: Transaction, upload_ids: list[str]) -> list[UploadRow]:
+    """Those of these uploads, of any users, that are ready."""
+    rows = [store.find_upload(tx, upload_id) for upload_id in upload_ids]
+    return [row for row in rows if row is not None and row.status == "ready"]
+
+
 def find_picture(tx: Transaction, upload_id: str) -> UploadRow:
     """A public picture; raises NotFound."""
     row = find_ready(tx, upload_id)

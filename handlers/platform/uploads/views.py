@@ -1,11 +1,13 @@
 """Views of uploads: with a signed request to send the file, or with links to fetch it."""
 
+from typing import NamedTuple
+
 from handlers.kit.context import Context
 from handlers.kit.visible import as_file_name
 from handlers.platform.uploads import service
 from handlers.platform.uploads.contracts import SignedPut, UploadView
 from handlers.platform.uploads.kinds import without_parameters
-from storage.objects import Promise, Reading, SignedRequest
+from storage.objects import SIGNED_FOR, Promise, Reading, SignedRequest
 from storage.platform.uploads import UploadRow
 
 
@@ -25,13 +27,24 @@ async def view_of(ctx: Context, row: UploadRow) -> UploadView:
     return view
 
 
-async def links_of(ctx: Context, upload_id: str) -> tuple[str, str | None]:
-    """Links to a ready file and its thumbnail, for any user; the caller checks access.
+class Links(NamedTuple):
+    """Links to a file and its thumbnail, which work for `expires_in_s` seconds."""
 
-    Raises NotFound.
-    """
+    url: str
+    thumbnail_url: str | None
+    expires_in_s: int = int(SIGNED_FOR.total_seconds())
+
+
+async def links_of(ctx: Context, upload_id: str) -> Links:
+    """Links to a ready file, for any user; the caller checks access. Raises NotFound."""
     row = await ctx.read(service.find_ready, upload_id)
-    return await content_of(ctx, row), await thumbnail_of(ctx, row)
+    return Links(await content_of(ctx, row), await thumbnail_of(ctx, row))
+
+
+async def list_links(ctx: Context, upload_ids: list[str]) -> dict[str, Links]:
+    """Links to those of these files that are ready, by the ids of their uploads, as `links_of`."""
+    rows = await ctx.read(service.list_ready, upload_ids)
+    return {row.id: Links(await content_of(ctx, row), await thumbnail_of(ctx, row)) for row in rows}
 
 
 async def content_of(ctx: Context, row: UploadRow, method: Reading = "GET") -> str:

@@ -4,6 +4,8 @@ The message contains the metadata of the file; the content belongs to the upload
 the message can download the file, with links that are signed for each request.
 """
 
+from contextlib import suppress
+
 import msgspec
 
 from handlers.kit.errors import NotFound
@@ -57,6 +59,15 @@ def find_media(tx: Transaction, message_id: str) -> str:
     if row.hidden:
         raise NotFound
     return upload_of(row)
+
+
+def list_media(tx: Transaction, message_ids: list[str]) -> dict[str, str]:
+    """The ids of the uploads in these messages, by message, where `find_media` finds one."""
+    found = {}
+    for message_id in dict.fromkeys(message_ids):
+        with suppress(NotFound):
+            found[message_id] = find_media(tx, message_id)
+    return found
 
 
 def upload_of(row: MessageRow) -> str:
