@@ -32,19 +32,23 @@ class Links(NamedTuple):
 
     url: str
     thumbnail_url: str | None
-    expires_in_s: int = int(SIGNED_FOR.total_seconds())
+    expires_in_s: int
 
 
 async def links_of(ctx: Context, upload_id: str) -> Links:
     """Links to a ready file, for any user; the caller checks access. Raises NotFound."""
-    row = await ctx.read(service.find_ready, upload_id)
-    return Links(await content_of(ctx, row), await thumbnail_of(ctx, row))
+    return await _links_to(ctx, await ctx.read(service.find_ready, upload_id))
 
 
 async def list_links(ctx: Context, upload_ids: list[str]) -> dict[str, Links]:
     """Links to those of these files that are ready, by the ids of their uploads, as `links_of`."""
     rows = await ctx.read(service.list_ready, upload_ids)
-    return {row.id: Links(await content_of(ctx, row), await thumbnail_of(ctx, row)) for row in rows}
+    return {row.id: await _links_to(ctx, row) for row in rows}
+
+
+async def _links_to(ctx: Context, row: UploadRow) -> Links:
+    expires_in_s = int(SIGNED_FOR.total_seconds())
+    return Links(await content_of(ctx, row), await thumbnail_of(ctx, row), expires_in_s)
 
 
 async def content_of(ctx: Context, row: UploadRow, method: Reading = "GET") -> str:
