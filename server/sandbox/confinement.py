@@ -21,6 +21,7 @@ ADDRESS_SPACE_MAX = 448 * 1024**2
 (about 40 MiB), and a reserve for allocations of codecs other than pixels."""
 DESCRIPTORS = 3
 """Both pipes, and /dev/null as standard error."""
+SYSTEM_CALLS = "system calls"
 NICE = 10
 """Gives the server priority on a shared core."""
 _PDEATHSIG, _SECCOMP, _NO_NEW_PRIVS = 1, 22, 38
@@ -79,9 +80,12 @@ def confine(parent_pid: int, threads: bool) -> list[str]:
         resource.setrlimit(kind, (most, most))
     if not threads:  # the limit counts all threads of the account, so it can only be none
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    if sys.platform != "linux":
-        return ["death with the server", "no new privileges", "system calls"]
-    return _confine_on_linux(parent_pid, threads)
+    missing = ["death with the server", "no new privileges", SYSTEM_CALLS]
+    if sys.platform == "linux":
+        missing = _confine_on_linux(parent_pid, threads)
+    if threads and SYSTEM_CALLS in missing:  # then it could start more than threads
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    return missing
 
 
 def close_inherited() -> None:
@@ -114,7 +118,7 @@ def _confine_on_linux(parent_pid: int, threads: bool) -> list[str]:
     if machine not in _MACHINES or libc.prctl(
         _SECCOMP, _FILTER_MODE, _filter(machine, threads), 0, 0
     ):
-        missing.append("system calls")
+        missing.append(SYSTEM_CALLS)
     return missing
 
 

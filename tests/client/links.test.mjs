@@ -1,4 +1,4 @@
-/** Addresses of files are renewed before they expire, together, for as long as the files are shown. */
+/** Addresses of files are renewed before they expire, together, as long as they are shown. */
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, mock, test } from "node:test";

@@ -3,7 +3,7 @@
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
-from handlers.platform.chat.contracts.messages import MediaLinks
+from handlers.platform.chat.contracts.media import MediaLinks
 from handlers.platform.moderation import MODERATOR, moderation
 from handlers.platform.moderation.contracts import (
     AuditPage,

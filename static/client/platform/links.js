@@ -2,11 +2,12 @@
  * Keeps the addresses of files valid for as long as the files are shown.
  *
  * Invariants:
- * - An address is renewed before it expires, and at once after it failed. One command renews all that
- *   are due at about the same time; at most one command is under way.
- * - Only files that somebody follows are renewed. Without followers, nothing is kept and no timer runs.
- * - The lifetime is counted from the moment before the request, so neither a slow answer nor a wrong
- *   clock makes an expired address look valid.
+ * - An address is renewed before it expires, and at once after it failed. One command renews all
+ *   that are due at about the same time; at most one command is under way.
+ * - Only files that somebody follows are renewed. Without followers, nothing is kept and no timer
+ *   runs.
+ * - The lifetime is counted from the moment before the request, so neither a slow answer nor a
+ *   wrong clock makes an expired address look valid.
  */
 
 import { ParleyError } from "../parley/error.js";

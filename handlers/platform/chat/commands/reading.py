@@ -5,16 +5,18 @@ from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
 from handlers.platform.chat import chat
 from handlers.platform.chat.contracts.marks import GetReceipts, MoveMark, ReceiptsOff, ReceiptsView
+from handlers.platform.chat.contracts.media import (
+    LinkedMedia,
+    LinksView,
+    ListMediaLinks,
+    MediaLinks,
+)
 from handlers.platform.chat.contracts.messages import (
     FoundView,
     GetMedia,
     GetMessage,
     HistoryView,
-    LinkedMedia,
-    LinksView,
-    ListMediaLinks,
     ListPinned,
-    MediaLinks,
     MessageView,
     PinsView,
     ReadHistory,

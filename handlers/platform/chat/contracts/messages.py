@@ -63,12 +63,6 @@ class GetMedia(Request):
     message_id: Id
 
 
-class ListMediaLinks(Request):
-    """`message_ids` are up to fifty messages, of any conversations."""
-
-    message_ids: Annotated[list[Id], Meta(min_length=1, max_length=50)]
-
-
 class React(Change, kw_only=True):
     """`on` adds your reaction; otherwise it is removed."""
 
@@ -145,26 +139,6 @@ class MediaView(msgspec.Struct):
     height: int | None
     duration_ms: int | None
     thumbnail: bool
-
-
-class MediaLinks(View):
-    """Download links that work for `expires_in_s` seconds."""
-
-    url: str
-    thumbnail_url: str | None
-    expires_in_s: int
-
-
-class LinkedMedia(MediaLinks):
-    """The links of one message's file."""
-
-    message_id: str
-
-
-class LinksView(View):
-    """The links of the messages that have a file and that you can read; others are left out."""
-
-    media: list[LinkedMedia]
 
 
 class Reaction(msgspec.Struct):

@@ -1,4 +1,4 @@
-/** A file in a message: a picture, a player or a download, which works for as long as it is shown. */
+/** A file in a message: a picture, a player or a download, which works as long as it is shown. */
 
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
