@@ -51,8 +51,10 @@ def shared_with(origin: str) -> dict[str, str]:
 def preflight(origin: str) -> web.Response:
     """The answer that lets a page of an allowed `origin` make a request."""
     headers = {
-        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, Range",
+        "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
+        "Access-Control-Allow-Headers": (
+            "Authorization, Content-Type, Range, If-None-Match, If-Range"
+        ),
         "Access-Control-Max-Age": "600",
     }
     return web.Response(status=204, headers=headers | shared_with(origin))

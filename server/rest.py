@@ -62,9 +62,10 @@ class Rest:
                 taken.reserve([(own.method, own.resource.canonical)], "the server itself")
         for route in self._app.registry.routes:
             taken.take((route.method, route.path), place_of(route.run))
-            added = application.router.add_route(
-                route.method, route.path, partial(self._serve, route)
-            )
+            serve = partial(self._serve, route)
+            added = application.router.add_route(route.method, route.path, serve)
+            if route.head:
+                application.router.add_route("HEAD", route.path, serve)
             if route.streams and added.resource is not None:
                 streaming.add((route.method, added.resource.canonical))
         return frozenset(streaming)

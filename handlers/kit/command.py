@@ -76,6 +76,8 @@ class Route:
     streams: bool
     """Whether its function reads the body itself, within its own limits; if not, the server reads
     the whole body first."""
+    head: bool
+    """Whether HEAD asks for the headers of its answer alone."""
     takes: type[Request] | None
     gives: type[View] | None
     refuses: tuple[type[Refusal], ...]

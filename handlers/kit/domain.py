@@ -177,6 +177,7 @@ class Domain:
         rate: str = COMMANDS.name,
         cross_site: bool = False,
         streams: bool = False,
+        head: bool = False,
         takes: type[Request] | None = None,
         gives: type[View] | None = None,
         refuses: tuple[type[Refusal], ...] = (),
@@ -184,13 +185,14 @@ class Domain:
         """Register an aiohttp handler `async def (ctx, request) -> response` as a REST endpoint.
 
         `cross_site` allows pages of other sites to post to it. With `streams` the function reads
-        the body itself. `takes` and `gives` are the types of its JSON request and answer, if it has
-        them.
+        the body itself. With `head`, a GET route also answers HEAD: its answer is a file, and
+        running it changes nothing. `takes` and `gives` are the types of its JSON request and
+        answer, if it has them.
         """
 
         def register(run: F) -> F:
-            options = (frozenset(roles), visitors, rate, cross_site, streams, takes, gives, refuses)
-            self.routes.append(Route(method, path, run, *options))
+            options = (frozenset(roles), visitors, rate, cross_site, streams, head)
+            self.routes.append(Route(method, path, run, *options, takes, gives, refuses))
             return run
 
         return register

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 R = TypeVar("R")
+THREADED: set[str] = set()
+"""The readers marked with `needs_threads`, by module and name."""
 
 
 class Unreadable(Exception):
@@ -19,6 +21,12 @@ class Streamed(NamedTuple):
 
     size: int
     chunks: AsyncIterator[bytes]
+
+
+def needs_threads(read: Callable[..., R]) -> Callable[..., R]:
+    """Mark a reader whose decoder starts threads: it runs in a process that may do so."""
+    THREADED.add(f"{read.__module__}.{read.__name__}")
+    return read
 
 
 class Sandbox(Protocol):

@@ -24,7 +24,7 @@ END_WITHIN_S = 5.0
 PIECE = 262_144
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from server.sandbox.worker import main; "
-    "main(int(sys.argv[2]), sys.argv[3:])"
+    "main(int(sys.argv[2]), sys.argv[3] == 'threads', sys.argv[4:])"
 )
 _STATM_RESIDENT = 1
 _STAT_CPU = slice(11, 13)
@@ -46,25 +46,28 @@ class TooSlow(Exception):
 class Child:
     """One process. It runs one job at a time, and must be ended after a failure."""
 
-    def __init__(self, process: asyncio.subprocess.Process, missing: list[str]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, threads: bool) -> None:
         self._process = process
-        self.missing = missing
+        self.threads = threads
+        """Whether it can start threads."""
+        self.missing: list[str] = []
         """The confinements that this machine cannot enforce."""
         self.jobs = 0
 
     @classmethod
-    async def start(cls, readers: tuple[str, ...]) -> "Child":
+    async def start(cls, readers: tuple[str, ...], threads: bool) -> "Child":
         """Start a process; raises OSError, TimeoutError or Ended if it does not get ready."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-I", "-B", "-c", _BOOT, str(ROOT), str(os.getpid()), *readers),
+            *("-I", "-B", "-c", _BOOT, str(ROOT), str(os.getpid())),
+            *("threads" if threads else "no threads", *readers),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd="/",
             env={},
         )
-        child = cls(process, [])
+        child = cls(process, threads)
         try:
             async with asyncio.timeout(START_WITHIN_S):
                 ready = await child._read()

@@ -3,6 +3,8 @@
 Invariants:
 - There is one process and one job at a time, so one process's limit bounds the memory. Users take
   turns, so a job waits for at most one job of each other user.
+- Only a reader that needs threads runs in a process that may start them. Such a process replaces
+  the usual one, and is replaced by it.
 - Time in the process is charged to the user, so that no user keeps it busy for long.
 - A job that fails, is cancelled or takes too much ends the process, but no other job: the next job
   gets a new process.
@@ -21,7 +23,7 @@ import msgspec
 import structlog
 
 from handlers.kit.errors import RateLimited, Unavailable
-from handlers.kit.sandbox import Streamed, Unreadable
+from handlers.kit.sandbox import THREADED, Streamed, Unreadable
 from handlers.kit.turns import Turns
 from rooms.tasks import Tasks
 from server.limits import Limits
@@ -75,12 +77,13 @@ class Sandbox:
         """See `handlers.kit.sandbox.Sandbox`."""
         assert read.__module__ in self._readers, f"the sandbox has no {read.__module__}"
         job = Job(read.__module__, read.__name__, list(args))
+        threads = f"{job.module}.{job.function}" in THREADED
         kind = get_type_hints(read)["return"]
         self._check_time(person_id)
         async with self._turns.turn(person_id):
             began = monotonic()
             try:
-                result: R = await self._do(job, content, kind)
+                result: R = await self._do(job, content, kind, threads)
             finally:
                 self._charge_time(person_id, monotonic() - began)
         return result
@@ -101,8 +104,8 @@ class Sandbox:
         await self._tasks.wait()
         await self._renew("stopped")
 
-    async def _do(self, job: Job, content: bytes | Streamed, kind: Any) -> Any:
-        child = await self._ready()
+    async def _do(self, job: Job, content: bytes | Streamed, kind: Any, threads: bool) -> Any:
+        child = await self._ready(threads)
         outcome = "broken_off"
         try:
             answer = await child.ask(job, content)
@@ -121,20 +124,23 @@ class Sandbox:
             self._metrics.sandbox_jobs.labels(job.function, outcome).inc()
             await asyncio.shield(self._tasks.spawn(self._look_after(job, child, outcome)))
 
-    async def _ready(self) -> Child:
+    async def _ready(self, threads: bool) -> Child:
         """The process; raises Unavailable. If a job is cancelled, the start it began continues."""
+        if self._starting is not None:
+            await asyncio.shield(self._starting)
+        if self._child is not None and self._child.threads != threads:
+            await self._renew("threads")
         if self._child is not None:
             return self._child
-        if self._starting is None:
-            self._starting = self._tasks.spawn(self._start())
+        self._starting = self._tasks.spawn(self._start(threads))
         return await asyncio.shield(self._starting)
 
-    async def _start(self) -> Child:
+    async def _start(self, threads: bool) -> Child:
         """Start a process; raises Unavailable."""
         if self._stopped:
             raise Unavailable
         try:
-            child = self._child = await Child.start(self._readers)
+            child = self._child = await Child.start(self._readers, threads)
         except (OSError, TimeoutError, Ended) as error:
             log.error("sandbox_does_not_start", error=type(error).__name__)
             raise Unavailable(retry_after_s=RETRY_AFTER_S) from None

@@ -24,13 +24,13 @@ from server.sandbox.wire import HEAD, LENGTH, Answer, Job, Ready
 ROOT = Path(__file__).parent.parent.parent
 
 
-def main(parent_pid: int, names: list[str]) -> None:
+def main(parent_pid: int, threads: bool, names: list[str]) -> None:
     """Run jobs for the process `parent_pid`, with the reader modules `names`, until it is gone."""
     close_inherited()
     readers = {name: import_alone(name) for name in names}
     source, drain = sys.stdin.buffer, sys.stdout.buffer
     be_killed_first()
-    send(drain, Ready(confine(parent_pid)))
+    send(drain, Ready(confine(parent_pid, threads)))
     while do_next(readers, source, drain):
         pass
 

@@ -124,12 +124,13 @@ export interface Access {
   expires_at: string | null;
 }
 
-/** The latest export and the planned deletion, as of event `seq` of the user's own room. `url` downloads a ready export and is valid for five minutes; it requires a fresh proof. */
+/** The latest export and the planned deletion, as of event `seq` of the user's own room. `url` downloads a ready export for `url_expires_in_s` seconds; it requires a fresh proof. */
 export interface Account {
   export: Export | null;
   url: string | null;
   deleted_at: string | null;
   seq: number;
+  url_expires_in_s: number | null;
 }
 
 export interface AddTopic {
@@ -740,6 +741,19 @@ export interface LinkPreview {
   site_name: string | null;
 }
 
+/** The links of one message's file. */
+export interface LinkedMedia {
+  url: string;
+  thumbnail_url: string | null;
+  expires_in_s: number;
+  message_id: string;
+}
+
+/** The links of the messages that have a file and that you can read; others are left out. */
+export interface Links {
+  media: LinkedMedia[];
+}
+
 export interface ListAudit {
   limit?: number;
   before?: string | null;
@@ -773,6 +787,11 @@ export interface ListConversations {
   before?: string | null;
   archived?: boolean;
   only?: string | null;
+}
+
+/** `message_ids` are up to fifty messages, of any conversations. */
+export interface ListMediaLinks {
+  message_ids: string[];
 }
 
 /** Ask for your sign-in methods. */
@@ -864,10 +883,11 @@ export interface Media {
   thumbnail: boolean;
 }
 
-/** Download links that are valid for five minutes. */
+/** Download links that work for `expires_in_s` seconds. */
 export interface MediaLinks {
   url: string;
   thumbnail_url: string | null;
+  expires_in_s: number;
 }
 
 /** One message; `seq` is the number of its MESSAGE_SENT. A reply contains the id of the original message but not its text, so that a deleted message is not quoted anywhere; members fetch the original with `get`. A `hidden` message has no content. */
@@ -1803,6 +1823,8 @@ export interface Commands {
     mark_read: { payload: MoveMark; data: Empty };
     /** Get download links for the file in a message that you can read. */
     media: { payload: GetMedia; data: MediaLinks };
+    /** Get download links for the files in several messages at once, for example to renew them. */
+    media_links: { payload: ListMediaLinks; data: Links };
     /** Mute a conversation until a given time; mentions still notify you. */
     mute: { payload: Mute; data: OwnState };
     /** Get your direct conversation with a user; creates it the first time. */

@@ -7,13 +7,15 @@ all have arrived.
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 import msgspec
 
 from storage.engine.database import StorageUnavailable
 
 SIGNED_FOR = timedelta(minutes=5)
+Reading = Literal["GET", "HEAD"]
+"""The methods that read an object, or only its headers."""
 
 
 class ObjectsUnavailable(StorageUnavailable):
@@ -48,8 +50,13 @@ class ObjectStore(Protocol):
 
     async def sign_put(self, key: str, promise: Promise) -> SignedRequest: ...
 
-    async def sign_get(self, key: str, name: str, content_type: str) -> str:
-        """The signed URL that downloads the object as the file `name`."""
+    async def sign_get(
+        self, key: str, name: str, content_type: str, method: Reading = "GET"
+    ) -> str:
+        """The signed URL that downloads the object as the file `name`.
+
+        In a bucket, a URL is valid for one method. In a folder, a URL for GET is also one for HEAD.
+        """
         ...
 
     async def begin_parts(self, key: str, content_type: str) -> str:

@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import BinaryIO, ParamSpec, TypeVar
 from urllib.parse import urlencode
 
-from storage.objects import SIGNED_FOR, ObjectsUnavailable, Promise, SignedRequest, copying
+from storage.objects import (
+    SIGNED_FOR,
+    ObjectsUnavailable,
+    Promise,
+    Reading,
+    SignedRequest,
+    copying,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,7 +71,9 @@ class Folder:
         headers = {"Content-Type": promise.content_type}
         return SignedRequest("PUT", self._signed_url("PUT", key, about), headers)
 
-    async def sign_get(self, key: str, name: str, content_type: str) -> str:
+    async def sign_get(
+        self, key: str, name: str, content_type: str, method: Reading = "GET"
+    ) -> str:
         return self._signed_url("GET", key, {"name": name, "type": content_type})
 
     def _signed_url(self, method: str, key: str, about: dict[str, str]) -> str:

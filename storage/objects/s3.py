@@ -13,7 +13,7 @@ from aiobotocore.session import get_session
 from aiohttp import ClientConnectionError, ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from storage.objects import SIGNED_FOR, ObjectsUnavailable, Promise, SignedRequest
+from storage.objects import SIGNED_FOR, ObjectsUnavailable, Promise, Reading, SignedRequest
 
 T = TypeVar("T")
 CHUNK = 262_144
@@ -21,6 +21,7 @@ PIECE = 16 * 1024**2
 PARTS_LISTED = 1_000
 PART_NAMES = ("PartNumber", "ETag", "ChecksumSHA256")
 """The fields of a part that completing an upload sends, if the store returned them."""
+READINGS: dict[Reading, str] = {"GET": "get_object", "HEAD": "head_object"}
 GONE = ("404", "NoSuchKey", "NoSuchUpload", "NotFound")
 CONFIG = AioConfig(
     signature_version="s3v4",
@@ -79,9 +80,11 @@ class Bucket:
             headers["Content-Type"] = promise.content_type
         return SignedRequest("PUT", await self._signed_url(action, **params), headers)
 
-    async def sign_get(self, key: str, name: str, content_type: str) -> str:
+    async def sign_get(
+        self, key: str, name: str, content_type: str, method: Reading = "GET"
+    ) -> str:
         return await self._signed_url(
-            "get_object",
+            READINGS[method],
             Key=key,
             ResponseContentType=content_type,
             ResponseContentDisposition=f"attachment; filename*=UTF-8''{quote(name, safe='')}",

@@ -62,7 +62,8 @@ uploads = Table(
 
 
 class UploadRow(msgspec.Struct):
-    """`hit` is what the filter found in the name or in the text."""
+    """`content_type` has the encoding of a text that is ready: `text/csv; charset=utf-16le`. `hit`
+    is what the filter found in the name or in the text."""
 
     id: str
     user_id: str
@@ -101,7 +102,7 @@ _UPDATE = (
         {
             name: bindparam(f"new_{name}")
             for name in (
-                *("content_type", "size", "status", "key", "parts_id", "checked_until"),
+                *("name", "content_type", "size", "status", "key", "parts_id", "checked_until"),
                 *("thumbnail", "width", "height", "used", "public", "hit"),
             )
         }
@@ -152,6 +153,7 @@ def update_upload(tx: Queries, upload: UploadRow) -> None:
     tx.run(
         _UPDATE,
         upload_id=upload.id,
+        new_name=upload.name,
         new_content_type=upload.content_type,
         new_size=upload.size,
         new_status=upload.status,

@@ -1,11 +1,14 @@
 """Files, recordings, videos and replies in a chat, and the profile picture."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.async_api import expect
 
+from handlers.platform.uploads import views
+from storage.objects import folder
 from tests.browser.viewer import Viewer, new_viewer
 from tests.platform.uploads.uploading import PDF, picture
 from tests.world import Person, World, one_database, until
@@ -129,6 +132,51 @@ async def test_a_reply_quotes_its_message_and_reactions_can_be_toggled(
     await ada.call("/chat", "delete", message_id=question["id"])
     await expect(ben_tab.part("quote")).to_have_text("a deleted message")
     assert ben_tab.errors == []
+
+
+async def test_links_work_as_long_as_the_page_is_open(
+    world: World, browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (folder, views):
+        monkeypatch.setattr(module, "SIGNED_FOR", timedelta(seconds=4))
+    ada, ben = await world.person("ada"), await world.person("ben")
+    chat = (await ada.call("/chat", "open", user_id=ben.id))["id"]
+    ada_tab, ben_tab = [await open_chat(world, browser, person, chat) for person in (ada, ben)]
+    recorded = bytes(await ada_tab.page.evaluate(RECORD_VIDEO))
+    await attach(ada_tab, "garden.jpg", "image/jpeg", picture())
+    await attach(ada_tab, "plan.pdf", "application/pdf", PDF)
+    await attach(ada_tab, "walk.webm", "video/webm", recorded)
+    image = ben_tab.page.locator("[data-test=media] img")
+    link = ben_tab.page.get_by_role("link", name="plan.pdf")
+    video = ben_tab.page.locator("video")
+    await expect(video).to_be_visible()
+    await until(lambda: image.evaluate("image => image.complete && image.naturalWidth === 320"))
+    await video.evaluate("video => { video.muted = true; return video.play(); }")
+    sources = "() => [...document.querySelectorAll('.shared')].map((one) => one.src)"
+    shown, first = await ben_tab.page.evaluate(sources), await link.get_attribute("href")
+    status = "async (url) => (await fetch(url, { cache: 'no-store' })).status"
+    await until(lambda: has_expired(ben_tab, status, first), within_s=15)
+    assert await ben_tab.page.evaluate(status, await link.get_attribute("href")) == 200
+    assert await ben_tab.page.evaluate(sources) == shown, "nothing is loaded again"
+    async with ben_tab.page.expect_download() as downloading:
+        await link.click()
+    assert (await downloading.value).suggested_filename == "plan.pdf"
+    await video.evaluate(FAIL_WHILE_PLAYING)
+    await until(lambda: video.evaluate(CONTINUES, shown[1]))
+    assert await video.evaluate("video => [video.volume, video.playbackRate]") == [0.5, 0.25]
+
+
+async def has_expired(viewer: Viewer, status: str, url: str) -> bool:
+    return bool(await viewer.page.evaluate(status, url) == 404)
+
+
+FAIL_WHILE_PLAYING = """async (video) => {
+  Object.assign(video, { volume: 0.5, playbackRate: 0.25, currentTime: 0.5 });
+  await video.play();
+  video.dispatchEvent(new Event("error"));
+}"""
+CONTINUES = """(video, before) =>
+  video.src !== before && video.readyState >= 2 && !video.paused && video.currentTime >= 0.5"""
 
 
 async def record_voice_message(viewer: Viewer) -> None:

@@ -7,8 +7,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from threading import Thread
 
-from handlers.kit.sandbox import Unreadable
+from handlers.kit.sandbox import Unreadable, needs_threads
 
 GIGABYTE = 1024**3
 
@@ -86,6 +87,20 @@ def break_out(content: bytes) -> list[str]:
         "raise its descriptors": lambda: _raise(resource.RLIMIT_NOFILE, 99),
     }
     return [name for name, way in ways.items() if _succeeds(way)]
+
+
+@needs_threads
+def break_out_with_threads(content: bytes) -> list[str]:
+    """The ways out that are open to a process that can start threads, and threads if it can."""
+    return [*break_out(content), *(["start a thread"] if start_thread(b"") else [])]
+
+
+def start_thread(content: bytes) -> bool:
+    try:
+        Thread(target=len, args=("",)).start()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _succeeds(way: Callable[[], object]) -> bool:

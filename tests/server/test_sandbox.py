@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from handlers import READERS
 from handlers.kit.errors import RateLimited, Unavailable
 from handlers.kit.sandbox import Streamed, Unreadable
 from handlers.platform.previews.page import CHARSETS, read_page
-from handlers.platform.uploads.kinds import KINDS
+from handlers.platform.uploads.kinds import ACCEPTED
 from handlers.platform.uploads.magic import guess_type
+from handlers.platform.uploads.pictures import reencode, reencode_heic
 from server.limits import Limits
 from server.rates import RateLimit
 from server.sandbox import child as children
@@ -24,12 +26,26 @@ from server.sandbox import sandbox as sandboxes
 from server.sandbox.confinement import ADDRESS_SPACE_MAX
 from server.sandbox.sandbox import Sandbox
 from server.telemetry import Metrics
+from tests.platform.uploads.profiles import rgb_profile
+from tests.platform.uploads.test_appearance import MOVING, STILL, again, encoded, scenery
 from tests.server import hostile
 from tests.world import until
 
 HEADS = (b"\0\0\0\x18ftypisom\0\0\0\0isommp42", b"PK\x03\x04", b"%PDF-1.7", b"\x1aE\xdf\xa3webm",
          b"OggS", b"RIFF\0\0\0\0WAVE", b"ID3", b"\xff\xf1", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
          b"GIF89a", b"\xff\xd8\xff", b"text", b"\xff", b"")  # fmt: skip
+
+
+ORIENTATION = 0x0112
+TURNED = Image.Exif()
+TURNED[ORIENTATION] = 6
+PICTURES = (
+    *[STILL[name][:2] for name in ("JPEG", "CMYK JPEG", "PNG with a palette", "lossy WebP", "GIF")],
+    *[MOVING[name][:2] for name in ("GIF", "WebP", "PNG", "AVIF")],
+    (encoded(scenery(), "PNG", icc_profile=rgb_profile()), "image/png"),
+    (encoded(scenery(), "AVIF", exif=TURNED.tobytes()), "image/avif"),
+    STILL["transparent HEIC"][:2],
+)
 
 
 class Watched(Sandbox):
@@ -120,7 +136,7 @@ async def test_magic_bytes_are_detected_alike_inside_and_outside(sandbox, head):
     assert await sandbox.run("ana", guess_type, head) == expected
     assert sandbox.ended("failed") == 0
     assert expected.mime is None or any(
-        expected.mime in mimes for types in KINDS.values() for mimes in types.values()
+        expected.mime in (own, *accepted.guesses) for own, accepted in ACCEPTED.items()
     )
 
 
@@ -173,6 +189,32 @@ async def test_hostile_code_reaches_nothing_outside(sandbox):
     port = server.sockets[0].getsockname()[1]
     async with server:
         assert await sandbox.run("ana", hostile.break_out, str(port).encode()) == []
+
+
+async def test_only_a_reader_that_needs_threads_can_start_them(sandbox):
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = str(server.sockets[0].getsockname()[1]).encode()
+    async with server:
+        assert not await sandbox.run("ana", hostile.start_thread, b"")
+        usual = sandbox.pid
+        opened = await sandbox.run("ana", hostile.break_out_with_threads, port)
+        assert opened == ["start a thread"]
+        assert is_gone(usual)
+        threaded = sandbox.pid
+        assert not await sandbox.run("ana", hostile.start_thread, b"")
+        assert is_gone(threaded)
+    assert sandbox.ended("threads") == 2
+
+
+async def test_pictures_are_decoded_alike_inside_and_outside(sandbox):
+    """Readers can open no file after their import, not even to load a codec."""
+    for content, kind in PICTURES:
+        if kind == "image/heic":
+            made = await sandbox.run("ana", reencode_heic, content)
+        else:
+            made = await sandbox.run("ana", reencode, content, kind)
+        assert made == again(content, kind), kind
+    assert sandbox.ended("failed") == 0
 
 
 async def test_the_sandbox_process_ends_with_the_server(sandbox):

@@ -8,7 +8,7 @@ from handlers.kit.context import Context
 CONTENT_TYPE = "text/calendar"
 
 
-@calendar.route("GET", "/calendar/{user_id}/{key}.ics", visitors=True, rate="calendars")
+@calendar.route("GET", "/calendar/{user_id}/{key}.ics", visitors=True, rate="calendars", head=True)
 async def get_feed(ctx: Context, request: web.Request) -> web.Response:
     """Fetch a user's bookings at the private address that `/calendar get` answers."""
     user_id, key = request.match_info["user_id"], request.match_info["key"]

@@ -3,7 +3,7 @@
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
-from handlers.platform.chat.contracts.messages import MediaLinks
+from handlers.platform.chat.contracts.media import MediaLinks
 from handlers.platform.moderation import MODERATOR, moderation
 from handlers.platform.moderation.contracts import (
     AuditPage,
@@ -50,8 +50,7 @@ async def get_case(ctx: Context, ask: GetCase) -> OpenedCase:
 async def get_media(ctx: Context, ask: GetCase) -> MediaLinks:
     """Get download links for the file in a case's message."""
     upload_id = await ctx.read(cases.get_upload, ask.case_id)
-    url, thumbnail_url = await uploads.links_of(ctx, upload_id)
-    return MediaLinks(url=url, thumbnail_url=thumbnail_url)
+    return MediaLinks(**(await uploads.links_of(ctx, upload_id))._asdict())
 
 
 @moderation.command(roles=(MODERATOR,), refuses=(OwnMessage,), costs=DECISION)

@@ -52,13 +52,14 @@ class DeletionView(View):
 class AccountView(View):
     """The latest export and the planned deletion, as of event `seq` of the user's own room.
 
-    `url` downloads a ready export and is valid for five minutes; it requires a fresh proof.
+    `url` downloads a ready export for `url_expires_in_s` seconds; it requires a fresh proof.
     """
 
     export: ExportView | None
     url: str | None
     deleted_at: datetime | None
     seq: int
+    url_expires_in_s: int | None = None
 
 
 class _OfUser(Event):

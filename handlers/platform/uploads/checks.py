@@ -6,8 +6,10 @@ stops before its end, the next `complete` starts again from the beginning.
 
 import asyncio
 import hashlib
+from codecs import getincrementaldecoder
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from handlers.kit.context import Context
 from handlers.kit.errors import NotFound
@@ -23,8 +25,8 @@ from handlers.platform.uploads.contracts import (
     SizeWrong,
 )
 from handlers.platform.uploads.kinds import TEXTS, matches_type
-from handlers.platform.uploads.magic import HEAD, guess_type
-from handlers.platform.uploads.pictures import Picture, reencode
+from handlers.platform.uploads.magic import HEAD, UTF_8, WINDOWS_1252, guess_type
+from handlers.platform.uploads.pictures import HEIC_TYPE, Picture, reencode, reencode_heic
 from handlers.platform.uploads.service import CheckResult
 from storage.objects import ObjectStore
 from storage.platform.uploads import UploadRow
@@ -97,22 +99,43 @@ async def _check(kernel: Kernel, row: UploadRow) -> tuple[str, CheckResult]:
         return key, CheckResult(picture=await _reencode(kernel, row, key))
     async with kernel.checks.turn(row.user_id):
         key = await _gather(kernel.objects, row)
-        head = await _read_head(kernel.objects, row, key)
-    guessed = await kernel.sandbox.run(row.user_id, guess_type, head[:HEAD])
+        seen = await _read_whole(kernel.objects, row, key)
+    guessed = await kernel.sandbox.run(row.user_id, guess_type, seen.head[:HEAD])
     if not matches_type(row.content_type, guessed):
         raise ContentWrong
-    if row.content_type not in TEXTS:
+    if row.content_type not in TEXTS or guessed.charset is None:
         return key, CheckResult()
+    charset = _charset_of(guessed.charset, seen)
     async with kernel.checks.turn(row.user_id):
-        return key, CheckResult(hit=await _filter(kernel, head.decode(errors="ignore")))
+        hit = await _filter(kernel, seen.head.decode(charset, errors="ignore"))
+    return key, CheckResult(charset=charset, hit=hit)
 
 
-async def _read_head(objects: ObjectStore, row: UploadRow, key: str) -> bytes:
-    """Read a whole file, and return its beginning; raises SizeWrong or ChecksumWrong."""
+class Seen(NamedTuple):
+    """What reading a whole file has shown: its beginning, and whether all of it is UTF-8."""
+
+    head: bytes
+    is_utf_8: bool
+
+
+async def _read_whole(objects: ObjectStore, row: UploadRow, key: str) -> Seen:
+    """Read a whole file; raises SizeWrong or ChecksumWrong."""
     most, head = READ_MAX if row.content_type in TEXTS else HEAD, bytearray()
+    decode, is_utf_8 = getincrementaldecoder("utf-8")().decode, row.content_type in TEXTS
     async for chunk in _verified(objects, row, key):
         head += chunk[: most - len(head)]
-    return bytes(head)
+        try:
+            is_utf_8 = is_utf_8 and decode(chunk) is not None
+        except UnicodeDecodeError:
+            is_utf_8 = False
+    return Seen(bytes(head), is_utf_8)
+
+
+def _charset_of(guessed: str, seen: Seen) -> str:
+    """The encoding of a whole text. If it begins with ASCII alone, its beginning looks like UTF-8,
+    but the rest may show that it is not."""
+    is_other = guessed == UTF_8 and seen.head[:HEAD].isascii() and not seen.is_utf_8
+    return WINDOWS_1252 if is_other else guessed
 
 
 async def _verified(objects: ObjectStore, row: UploadRow, key: str) -> AsyncIterator[bytes]:
@@ -162,7 +185,10 @@ async def _reencode(kernel: Kernel, row: UploadRow, key: str) -> Picture:
     if await objects.size_of(key) != row.size:
         raise SizeWrong
     content = Streamed(row.size, _verified(objects, row, key))
-    picture = await kernel.sandbox.run(row.user_id, reencode, content, row.content_type)
-    await objects.write(service.picture_key(row.id), row.content_type, picture.content)
+    if row.content_type == HEIC_TYPE:
+        picture = await kernel.sandbox.run(row.user_id, reencode_heic, content)
+    else:
+        picture = await kernel.sandbox.run(row.user_id, reencode, content, row.content_type)
+    await objects.write(service.picture_key(row.id), picture.content_type, picture.content)
     await objects.write(service.thumbnail_key(row.id), "image/webp", picture.thumbnail)
     return picture

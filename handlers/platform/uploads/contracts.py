@@ -11,8 +11,11 @@ from handlers.kit.texts import file_name
 
 SIZE_MOST = 5 * 1024**3
 """The maximum size in bytes; S3 copies no larger object in one request."""
-FileName = Annotated[str, file_name(200)]
-ContentType = Annotated[str, Meta(min_length=3, max_length=100, pattern=r"^[ -.0-~]+/[ -~]+" + END)]
+NAME_MAX = 200
+"""Characters of a file name."""
+FileName = Annotated[str, file_name(NAME_MAX)]
+ContentType = Annotated[str, Meta(max_length=100, pattern=r"^([ -.0-~]+/[ -~]+)?" + END)]
+"""As the browser says it; empty if it does not know."""
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 Kind = Literal["image", "audio", "video", "file"]
 

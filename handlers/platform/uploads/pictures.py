@@ -1,44 +1,47 @@
-"""Re-encodes pictures from their pixels: upright, limited in size, without metadata.
+"""Re-encodes pictures from their pixels: upright, in sRGB, limited in size, without metadata.
 
 Invariants:
 - A decoder gets a picture only after plain code has read from its header what decoding costs, and
   never gets its metadata (`headers/`).
+- The result looks as the picture did: all frames of an animation are kept, and colours are
+  converted before their profile is removed.
 - All of this code runs in the sandbox. It imports nothing from the server.
 """
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
-from math import ceil
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
-from PIL import Image, WebPImagePlugin
+import pillow_heif
+from PIL import AvifImagePlugin, Image, TiffImagePlugin, WebPImagePlugin
 
-from handlers.kit.sandbox import Unreadable
-from handlers.platform.uploads.headers import gif, jpeg, png, webp
-from handlers.platform.uploads.headers.outline import SIDE_MAX, Outline
+from handlers.kit.sandbox import Unreadable, needs_threads
+from handlers.platform.uploads import animations
+from handlers.platform.uploads.animations import QUALITY, with_palette
+from handlers.platform.uploads.colours import conversion_of
+from handlers.platform.uploads.headers import gif, heif, jpeg, png, webp
+from handlers.platform.uploads.headers.exif import orientation_of
+from handlers.platform.uploads.headers.icc import profile_of
+from handlers.platform.uploads.headers.outline import SIDE_MAX, Colours, Outline
+from handlers.platform.uploads.pixels import mode_of, shrunk, upright
 
 THUMBNAIL = 320
-QUALITY = 88
 CONTENT_MAX = 25 * 1024**2
 """Bytes of a re-encoded picture; the same limit as for an uploaded one."""
-STRIP_ROWS = 64
-PAUSE_MIN_MS, PAUSE_MS = 20, 100
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""The operation that makes a picture upright, by EXIF orientation."""
+TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "GIF": "image/gif"}
+"""The formats that every browser shows, in which pictures are stored."""
 
 
 Image.preinit()  # the sandbox opens no file later, not even to import a codec
+pillow_heif.register_heif_opener(
+    thumbnails=False, depth_images=False, aux_images=False, decode_threads=0
+)
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 assert WebPImagePlugin.SUPPORTED
+assert AvifImagePlugin.SUPPORTED
+assert TiffImagePlugin.PREFIXES  # AVIF reports its orientation in EXIF, which this module writes
 
 
 class Format(NamedTuple):
@@ -53,12 +56,16 @@ FORMATS = {
     "image/png": Format("PNG", png.outline_of),
     "image/webp": Format("WEBP", webp.outline_of),
     "image/gif": Format("GIF", gif.outline_of),
+    "image/avif": Format("AVIF", heif.outline_of),
 }
+HEIC_TYPE = "image/heic"
+HEIC = Format("HEIF", heif.outline_of_primary)
 
 
 class Picture(msgspec.Struct, frozen=True):
     """A re-encoded picture, and its thumbnail (WebP)."""
 
+    content_type: str
     content: bytes
     thumbnail: bytes
     width: int
@@ -67,7 +74,16 @@ class Picture(msgspec.Struct, frozen=True):
 
 def reencode(content: bytes, content_type: str) -> Picture:
     """Re-encode a picture, so that only its pixels remain; raises Unreadable."""
-    form = FORMATS[content_type]
+    return _reencode(content, FORMATS[content_type])
+
+
+@needs_threads
+def reencode_heic(content: bytes) -> Picture:
+    """Re-encode a HEIC file as `reencode` does; its decoder cannot work without a thread."""
+    return _reencode(content, HEIC)
+
+
+def _reencode(content: bytes, form: Format) -> Picture:
     outline = form.outline_of(content)
     try:
         with warnings.catch_warnings():
@@ -80,65 +96,61 @@ def reencode(content: bytes, content_type: str) -> Picture:
 
 
 def _reencoded(outline: Outline, form: str) -> Picture:
-    if form == "GIF" and outline.frames > 1:
-        return _animated(outline)
-    bare = _upright(_decoded(outline, form), outline.orientation)
-    small = _shrunk(bare, bare.mode, THUMBNAIL)
-    return Picture(_encoded(bare, form), _encoded(small, "WEBP"), bare.width, bare.height)
+    if outline.decoded > 1:
+        return _animated(outline, form)
+    bare = _decoded(outline, form)
+    return _picture(bare, _stored_as(form, bare))
+
+
+def _animated(outline: Outline, form: str) -> Picture:
+    with Image.open(io.BytesIO(outline.content), formats=[form]) as image:
+        _check_size(image, outline)
+        if getattr(image, "n_frames", 1) > outline.frames:
+            raise Unreadable("more frames than its header declares")
+        stored, made = "WEBP" if form == "AVIF" else form, _Bounded()
+        shown = animations.save(image, _completed(outline, image, form), stored, made)
+    return _picture(shown, stored, made.getvalue())
 
 
 def _decoded(outline: Outline, form: str) -> Any:
-    """The first frame, shrunk to SIDE_MAX."""
+    """The only frame, or the default one: upright, in sRGB, shrunk to SIDE_MAX."""
     with Image.open(io.BytesIO(outline.content), formats=[form]) as image:
-        if image.width > outline.width or image.height > outline.height:
-            raise Unreadable("larger than its header declares")
+        _check_size(image, outline)
         if form == "JPEG":
             image.draft(None, (image.width // outline.scale, image.height // outline.scale))
         image.load()
-        made = _shrunk(image, _mode_of(image, form), SIDE_MAX)
+        outline = _completed(outline, image, form)
+        mode = "RGB" if form == "JPEG" else mode_of(image)
+        made = shrunk(image, mode, SIDE_MAX, conversion_of(outline.colours, image.mode, mode))
         if made is image:  # it would keep the decoder and its canvas in memory
             made = image.copy()
         made.info = {}
-        return made
+    return upright(made, outline.orientation)
 
 
-def _mode_of(image: Any, form: str) -> str:
-    transparent = "A" in image.getbands() or image.info.get("transparency") is not None
-    return "RGBA" if transparent and form != "JPEG" else "RGB"
+def _check_size(image: Any, outline: Outline) -> None:
+    sides = zip(sorted(image.size), sorted((outline.width, outline.height)), strict=True)
+    if any(side > declared for side, declared in sides):  # HEIC may be turned already
+        raise Unreadable("larger than its header declares")
 
 
-def _upright(image: Any, orientation: int) -> Any:
-    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
+def _completed(outline: Outline, image: Any, form: str) -> Outline:
+    """The outline with what only the decoder reads: in HEIC and AVIF, the profile is a property. So
+    is the orientation, which the decoder of HEIC applies, and that of AVIF reports as EXIF."""
+    if form not in ("HEIF", "AVIF"):
+        return outline
+    exif = image.info.get("exif", b"") if form == "AVIF" else b""
+    return outline._replace(
+        colours=Colours(profile_of(image.info.get("icc_profile") or b"")),
+        orientation=orientation_of(exif.removeprefix(b"Exif\0\0")),
+    )
 
 
-def _shrunk(image: Any, mode: str, side_max: int) -> Any:
-    """A copy in `mode` that fits into a square, or the image itself if it already does.
-
-    It works strip by strip, because Pillow would make two more copies of the whole image.
-    """
-    scale = max(1.0, max(image.size) / side_max)
-    if scale == 1 and image.mode == mode:
-        return image
-    width, height = (max(1, round(side / scale)) for side in image.size)
-    made = Image.new(mode, (width, height))
-    for top in range(0, height, STRIP_ROWS):
-        bottom = min(height, top + STRIP_ROWS)
-        made.paste(_strip(image, mode, width, (top, bottom), image.height / height), (0, top))
-    return made
-
-
-def _strip(image: Any, mode: str, width: int, rows: tuple[int, int], scale: float) -> Any:
-    """Rows of a shrunk image. The source has extra rows above and below for the resampling filter,
-    so the result equals that for the whole image."""
-    first, last = rows[0] * scale, min(rows[1] * scale, image.height)
-    reach = 2 * ceil(scale)
-    above, below = max(0, int(first) - reach), min(image.height, ceil(last) + reach)
-    source = image.crop((0, above, image.width, below))
-    if source.mode == "I;16":  # Pillow would clip all values above 255
-        source = source.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
-    source = source.convert(mode)
-    box = (0, first - above, image.width, last - above)
-    return source.resize((width, rows[1] - rows[0]), Image.Resampling.BICUBIC, box)
+def _stored_as(form: str, image: Any) -> str:
+    """The format in which a picture is stored: its own, if every browser shows that."""
+    if form in TYPES:
+        return form
+    return "PNG" if image.mode == "RGBA" else "JPEG"
 
 
 class _Bounded(io.BytesIO):
@@ -150,30 +162,19 @@ class _Bounded(io.BytesIO):
         return super().write(content)
 
 
-def _encoded(image: Any, form: str, **more: Any) -> bytes:
+def _picture(image: Any, form: str, content: bytes = b"") -> Picture:
+    """The result with an upright `image`, and its encoded `content` if there is more to it."""
+    return Picture(
+        content_type=TYPES[form],
+        content=content or _encoded(image, form),
+        thumbnail=_encoded(shrunk(image, image.mode, THUMBNAIL), "WEBP"),
+        width=image.width,
+        height=image.height,
+    )
+
+
+def _encoded(image: Any, form: str) -> bytes:
     made = _Bounded()
-    image.save(made, form, quality=QUALITY, **more)
+    image = with_palette(image) if form == "GIF" else image
+    image.save(made, form, quality=QUALITY)
     return made.getvalue()
-
-
-def _animated(outline: Outline) -> Picture:
-    """Re-encode an animated GIF, frame by frame."""
-    with Image.open(io.BytesIO(outline.content), formats=["GIF"]) as image:
-        frames = _frames(image)
-        first = next(frames)
-        small = _encoded(_shrunk(first, first.mode, THUMBNAIL), "WEBP")
-        made = _Bounded()
-        first.save(made, "GIF", save_all=True, append_images=frames, loop=0)
-    return Picture(made.getvalue(), small, first.width, first.height)
-
-
-def _frames(image: Any) -> Iterator[Any]:
-    """Yield each frame as displayed, with its duration only; one frame is in memory at a time."""
-    for number in range(image.n_frames):
-        image.seek(number)
-        image.load()
-        pause_ms = max(PAUSE_MIN_MS, int(image.info.get("duration", PAUSE_MS)))
-        bare = _shrunk(image, _mode_of(image, "GIF"), SIDE_MAX)
-        bare = bare.copy() if bare is image else bare
-        bare.info = {"duration": pause_ms}
-        yield bare

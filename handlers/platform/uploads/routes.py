@@ -32,8 +32,8 @@ from handlers.platform.uploads.contracts import (
     TypeNotAllowed,
     UploadView,
 )
-from handlers.platform.uploads.views import links_of, put_of, view_of
-from storage.objects import ObjectsUnavailable, Promise
+from handlers.platform.uploads.views import content_of, put_of, thumbnail_of, view_of
+from storage.objects import ObjectsUnavailable, Promise, Reading
 from storage.objects.folder import Folder, NotAsPromised
 from storage.platform.uploads import UploadRow
 
@@ -108,12 +108,13 @@ async def drop(ctx: Context, request: web.Request) -> web.Response:
     return answer(await ctx.transact(service.drop_mine, request.match_info["upload_id"]))
 
 
-@uploads.route("GET", "/pictures/{upload_id}", visitors=True, rate="files")
+@uploads.route("GET", "/pictures/{upload_id}", visitors=True, rate="files", head=True)
 async def get_picture(ctx: Context, request: web.Request) -> web.Response:
     """Redirect to a public picture; with `?small`, to its small version."""
     row = await ctx.read(service.find_picture, request.match_info["upload_id"])
-    url, thumbnail_url = await links_of(ctx, row.id)
-    place = thumbnail_url if "small" in request.query and thumbnail_url else url
+    method: Reading = "HEAD" if request.method == "HEAD" else "GET"
+    small = await thumbnail_of(ctx, row, method) if "small" in request.query else None
+    place = small or await content_of(ctx, row, method)
     if ctx.kernel.objects.origin is None:  # it is here, by whatever name this server was reached
         place = urlsplit(place)._replace(scheme="", netloc="").geturl()
     headers = {"Location": place, "Cache-Control": "public, max-age=240"}
@@ -165,7 +166,7 @@ async def put_file(ctx: Context, request: web.Request) -> web.Response:
     return web.Response(status=200)
 
 
-@uploads.route("GET", "/files/{key:[a-z]+/.+}", visitors=True, rate="files")
+@uploads.route("GET", "/files/{key:[a-z]+/.+}", visitors=True, rate="files", head=True)
 async def get_file(ctx: Context, request: web.Request) -> web.StreamResponse:
     """Download a file, or one range of it, from a signed address."""
     folder, key = signed_folder(ctx, request)
@@ -199,7 +200,8 @@ class File(web.FileResponse):
 def signed_folder(ctx: Context, request: web.Request) -> tuple[Folder, str]:
     """The folder store and the object key of a signed URL; raises NotFound for any other URL."""
     folder, key = ctx.kernel.objects, request.match_info["key"]
-    if not isinstance(folder, Folder) or not folder.is_signed(request.method, key, request.query):
+    method = "GET" if request.method == "HEAD" else request.method
+    if not isinstance(folder, Folder) or not folder.is_signed(method, key, request.query):
         raise NotFound
     return folder, key
 

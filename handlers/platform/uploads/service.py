@@ -28,12 +28,12 @@ from handlers.platform.uploads.contracts import (
     UploadCompleted,
     UploadDue,
 )
-from handlers.platform.uploads.kinds import kind_of, without_parameters
+from handlers.platform.uploads.kinds import kind_of, renamed, type_of
 from handlers.platform.uploads.pictures import Picture
 from handlers.platform.uploads.rules import UploadRules
 from storage.objects import SIGNED_FOR
 from storage.platform import uploads as store
-from storage.platform.uploads import Kind, UploadRow
+from storage.platform.uploads import UploadRow
 
 MEGABYTE = 1024**2
 WHOLE_MAX = 16 * MEGABYTE
@@ -46,16 +46,17 @@ LATE_WRITES_WITHIN = SIGNED_FOR + timedelta(minutes=45)
 
 
 class CheckResult(NamedTuple):
-    """The result of checking a file: the re-encoded picture, or what the filter found in a text."""
+    """The result of checking a file: the re-encoded picture; or the encoding of a text, and what
+    the filter found in it."""
 
     picture: Picture | None = None
+    charset: str = ""
     hit: str = ""
 
 
 def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
     """Register a new upload; raises TypeNotAllowed, TooLarge, TextRefused or QuotaExceeded."""
-    content_type = without_parameters(ask.content_type)
-    kind = check(tx, ask)
+    content_type = check(tx, ask)
     hit = tx.kernel.filter.check(ask.name)
     usage = _lock_usage(tx)
     over_quota = usage["held"] + ask.size > usage["quota"]
@@ -67,7 +68,7 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
         user_id=tx.actor.id,
         name=ask.name,
         content_type=content_type,
-        kind=kind,
+        kind=kind_of(content_type),
         size=ask.size,
         sha256=None if ask.sha256 is UNSET else ask.sha256,
         status="waiting",
@@ -87,15 +88,16 @@ def begin(tx: Transaction, ask: StartUpload) -> UploadRow:
     return row
 
 
-def check(tx: Transaction, ask: StartUpload) -> Kind:
-    """The kind of the announced file; raises TypeNotAllowed or TooLarge."""
-    kind = kind_of(without_parameters(ask.content_type))
-    if kind is None:
+def check(tx: Transaction, ask: StartUpload) -> str:
+    """The accepted type of the announced file; raises TypeNotAllowed or TooLarge."""
+    content_type = type_of(ask.content_type, ask.name)
+    if content_type is None:
         raise TypeNotAllowed
-    most = IMAGE_MAX if kind == "image" else tx.rules.of(UploadRules).upload_size_mb * MEGABYTE
+    is_image = kind_of(content_type) == "image"
+    most = IMAGE_MAX if is_image else tx.rules.of(UploadRules).upload_size_mb * MEGABYTE
     if ask.size > most:
         raise TooLarge(details={"size_max": most})
-    return kind
+    return content_type
 
 
 def is_whole(row: UploadRow) -> bool:
@@ -125,6 +127,12 @@ def find_ready(tx: Transaction, upload_id: str) -> UploadRow:
     if row is None or row.status != "ready":
         raise NotFound
     return row
+
+
+def list_ready(tx: Transaction, upload_ids: list[str]) -> list[UploadRow]:
+    """Those of these uploads, of any users, that are ready."""
+    rows = [store.find_upload(tx, upload_id) for upload_id in upload_ids]
+    return [row for row in rows if row is not None and row.status == "ready"]
 
 
 def find_picture(tx: Transaction, upload_id: str) -> UploadRow:
@@ -194,6 +202,8 @@ def accept(
     if poster_id is not None:
         _take_poster(tx, row, _lock_mine(tx, poster_id))
     picture, row.hit = found.picture, row.hit or found.hit or None
+    if found.charset:
+        row.content_type = f"{row.content_type}; charset={found.charset}"
     unneeded = [incoming_key(row.id)]
     if picture is not None:
         if usage["held"] - row.size + len(picture.content) > usage["quota"]:
@@ -202,6 +212,8 @@ def accept(
         key = picture_key(row.id)
         row.size, row.width, row.height = len(picture.content), picture.width, picture.height
         row.thumbnail = True
+        row.name = renamed(row.name, row.content_type, picture.content_type)
+        row.content_type = picture.content_type
     _delete_objects(tx, row, unneeded)
     row.status, row.key, row.parts_id, row.checked_until = "ready", key, None, None
     store.update_upload(tx, row)

@@ -13,6 +13,7 @@ ACCESS = Access(
             "send": SIGNED_IN,
             "send_media": SIGNED_IN,
             "media": SIGNED_IN,
+            "media_links": SIGNED_IN,
             "get": SIGNED_IN,
             "react": SIGNED_IN,
             "edit": SIGNED_IN,
@@ -43,6 +44,7 @@ ACCESS = Access(
         "/chat set_role role": "owners set the roles of their group's members",
     },
     anybodys={
+        ("/chat", "media_links"): "messages that the user cannot read are left out",
         ("/chat", "open"): "user ids are public: anyone can address a user by id",
         ("/chat", "create_group"): "user ids are public: anyone can address a user by id",
         ("/chat", "block"): "user ids are public: anyone can address a user by id",

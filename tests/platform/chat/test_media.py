@@ -85,6 +85,29 @@ async def test_a_sent_picture_reaches_members_with_links_to_download_it(world, a
     assert (await late.event("MESSAGE_SENT")).data["message"] == sent
 
 
+async def test_the_links_of_many_messages_come_in_one_answer(world, ana, ben):
+    chat, eve = await talk(ana, ben), await world.person("eve")
+    sent = []
+    for name in ("one", "two"):
+        upload = await ana.upload(PDF, "application/pdf", name=f"{name}.pdf")
+        sent.append((await send_file(ana, chat, upload["id"], client_id=name))["id"])
+    text = {"conversation_id": chat, "client_id": "text", "text": "no file"}
+    words = (await ana.person.call("/chat", "send", **text))["id"]
+    asked = [*sent, sent[0], words, eve.id]
+    found = (await ben.call("/chat", "media_links", message_ids=asked))["media"]
+    assert [one["message_id"] for one in found] == sent
+    for one in found:
+        assert (await ana.fetch(one["url"]))[1] == PDF
+        assert one["expires_in_s"] == 300
+        assert (await ben.call("/chat", "media", message_id=one["message_id"]))["url"]
+    assert (await eve.call("/chat", "media_links", message_ids=asked))["media"] == []
+    await ana.person.call("/chat", "delete", message_id=sent[0])
+    found = (await ben.call("/chat", "media_links", message_ids=asked))["media"]
+    assert [one["message_id"] for one in found] == sent[1:]
+    for wrong in ([], sent * 26):
+        assert await code_of(ben, "media_links", message_ids=wrong) == "INVALID"
+
+
 @both_databases
 async def test_search_finds_a_file_by_its_name_and_its_caption(ana, ben):
     chat = await talk(ana, ben)

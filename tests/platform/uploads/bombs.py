@@ -121,6 +121,23 @@ def comment_of_gif(size: int) -> bytes:
     return b"!\xfe" + (b"\xff" + b"c" * 255) * (size // 256) + b"\0"
 
 
+# HEIF
+
+
+def box(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data) + 8) + kind + data
+
+
+def heif_of(width: int, height: int, frames: int = 1) -> bytes:
+    """The declared size of a picture, or of the frames of an animation, without either."""
+    size = box(b"ispe", struct.pack(">III", 0, width, height))
+    meta = box(b"meta", bytes(4) + box(b"iprp", box(b"ipco", size)))
+    samples = box(b"stsz", struct.pack(">III", 0, 0, frames))
+    for kind in (b"stbl", b"minf", b"mdia", b"trak", b"moov"):
+        samples = box(kind, samples)
+    return box(b"ftyp", b"avis\0\0\0\0avis") + meta + samples
+
+
 BOMBS = {
     "a WebP with a vast canvas": (webp_with_vast_canvas(), "image/webp"),
     "a vast lossless WebP": (
@@ -163,6 +180,36 @@ BOMBS = {
         with_frame(picture(), frame_of_jpeg(640, 480, 0xC0, 2)),
         "image/jpeg",
     ),
+    "an animated PNG with a vast canvas": (
+        png_of(
+            (3_000, 3_000),
+            *(8, 6, rows(3_000, 3_000, b"abcd")),
+            chunk_of_png(b"acTL", bytes([0, 0, 0, 3]) + bytes(4)),
+            *[chunk_of_png(b"fcTL", bytes(26))] * 3,
+        ),
+        "image/png",
+    ),
+    "an animated PNG with many frames": (
+        png_of(
+            (9, 9),
+            *(8, 6, rows(9, 9, b"abcd")),
+            chunk_of_png(b"acTL", bytes([0, 0, 0, 3]) + bytes(4)),
+            *[chunk_of_png(b"fcTL", bytes(26))] * 201,
+        ),
+        "image/png",
+    ),
+    "an animated WebP with a vast canvas": (
+        riff(canvas(3_000, 3_000), (b"ANIM", bytes(6)), *[tiny_frame()] * 5),
+        "image/webp",
+    ),
+    "an AVIF with a vast picture": (heif_of(HUGE, HUGE), "image/avif"),
+    "an AVIF without a picture": (heif_of(0, 0), "image/avif"),
+    "an AVIF with many boxes": (heif_of(9, 9) + b"\0\0\0\x08free" * 20_000, "image/avif"),
+    "an AVIF with nested boxes": (
+        heif_of(9, 9) + b"".join(b"\0\0\0\0moov" for _ in range(20_000)),
+        "image/avif",
+    ),
+    "an AVIF with many frames": (heif_of(9, 9, frames=201), "image/avif"),
     "a GIF with a frame far outside its screen": (
         gif_of((1, 1), (0, 0, 1, 1), (6_000, 6_000, 324, 324)),
         "image/gif",

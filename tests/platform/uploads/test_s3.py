@@ -233,6 +233,16 @@ async def test_the_signature_of_a_put_includes_its_length(world, ana, swift):
         assert name in signed.url.lower()
 
 
+async def test_a_public_picture_answers_head_with_an_address_signed_for_it(world, ana):
+    view = await ana.upload(picture(), "image/jpeg")
+    await ana.person.call("/profile", "set_picture", upload_id=view["id"])
+    for query in ("", "?small"):
+        url = f"{world.url}/pictures/{view['id']}{query}"
+        _, content = await ana.fetch(url)
+        async with ana.http.head(url, allow_redirects=True) as answer:
+            assert (answer.status, answer.content_length) == (200, len(content))
+
+
 async def test_a_large_file_is_stored_in_parts_and_downloaded(world, ana):
     """Exports are stored like this, because they can be larger than the memory."""
     bucket = world.app.kernel.objects

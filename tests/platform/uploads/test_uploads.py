@@ -5,6 +5,7 @@ import hashlib
 import io
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -129,7 +130,7 @@ async def test_a_signed_request_is_valid_for_five_minutes(world, ana, monkeypatc
 
 WRONG_CONTENT = {
     "HTML declared as PDF": (b"<!doctype html><script>x</script>", "application/pdf"),
-    "HTML declared as text": (b"hello\n<HTML><script>x</script>", "text/plain"),
+    "HTML declared as text": (b"\n <HTML><script>x</script>", "text/plain"),
     "SVG declared as text": (b'<svg xmlns="x" onload="y">', "text/plain"),
     "binary data declared as text": (bytes(range(256)) * 4, "text/plain"),
     "ZIP declared as PNG": (b"PK\x03\x04" + b"x" * 100, "image/png"),
@@ -220,6 +221,21 @@ async def test_a_picture_is_re_encoded_and_gets_a_thumbnail(ana, form):
     answer, small = await ana.fetch(view["thumbnail_url"])
     assert answer.headers["Content-Type"] == "image/webp"
     assert Image.open(io.BytesIO(small)).size == (320, 240)
+
+
+@one_database
+@pytest.mark.parametrize(("kind", "name"), [("image/heif", "IMG_1.HEIC"), ("", "IMG_1.heic")])
+async def test_a_heic_from_a_phone_becomes_a_jpeg(ana, kind, name):
+    pillow_heif.register_heif_opener()
+    view = await ana.upload(picture("HEIF"), kind, name=name)
+    assert (view["content_type"], view["name"], view["kind"]) == (
+        *("image/jpeg", "IMG_1.jpg", "image"),
+    )
+    answer, content = await ana.fetch(view["url"])
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert answer.headers["Content-Disposition"].endswith("IMG_1.jpg")
+    assert Image.open(io.BytesIO(content)).format == "JPEG"
+    assert (await ana.ask("GET", f"/uploads/{view['id']}"))["name"] == "IMG_1.jpg"
 
 
 @one_database

@@ -5,13 +5,18 @@ from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
 from handlers.platform.chat import chat
 from handlers.platform.chat.contracts.marks import GetReceipts, MoveMark, ReceiptsOff, ReceiptsView
+from handlers.platform.chat.contracts.media import (
+    LinkedMedia,
+    LinksView,
+    ListMediaLinks,
+    MediaLinks,
+)
 from handlers.platform.chat.contracts.messages import (
     FoundView,
     GetMedia,
     GetMessage,
     HistoryView,
     ListPinned,
-    MediaLinks,
     MessageView,
     PinsView,
     ReadHistory,
@@ -24,6 +29,8 @@ from handlers.platform.uploads import public as uploads
 PAGE = Cost(reads=66_000, answer_kib=3_000)
 """Up to 100 messages, each with up to 20 emojis and the ids of up to 32 users for each emoji."""
 MESSAGE = Cost(reads=800)
+LINKS = Cost(reads=3_000, answer_kib=256)
+"""For each of up to fifty messages: the message, its reader's memberships, and the upload."""
 
 
 @chat.command(name="get", costs=MESSAGE)
@@ -36,8 +43,16 @@ async def get_message(ctx: Context, ask: GetMessage) -> MessageView:
 async def get_media(ctx: Context, ask: GetMedia) -> MediaLinks:
     """Get download links for the file in a message that you can read."""
     upload_id = await ctx.read(media.find_media, ask.message_id)
-    url, thumbnail_url = await uploads.links_of(ctx, upload_id)
-    return MediaLinks(url=url, thumbnail_url=thumbnail_url)
+    return MediaLinks(**(await uploads.links_of(ctx, upload_id))._asdict())
+
+
+@chat.command(name="media_links", costs=LINKS)
+async def list_media_links(ctx: Context, ask: ListMediaLinks) -> LinksView:
+    """Get download links for the files in several messages at once, for example to renew them."""
+    found = await ctx.read(media.list_media, ask.message_ids)
+    links = await uploads.list_links(ctx, list(found.values()))
+    shown = ((id_, links[upload_id]) for id_, upload_id in found.items() if upload_id in links)
+    return LinksView(media=[LinkedMedia(message_id=i, **one._asdict()) for i, one in shown])
 
 
 @chat.command(name="pins", costs=Cost(reads=13_000, answer_kib=1_500))

@@ -141,13 +141,6 @@ class MediaView(msgspec.Struct):
     thumbnail: bool
 
 
-class MediaLinks(View):
-    """Download links that are valid for five minutes."""
-
-    url: str
-    thumbnail_url: str | None
-
-
 class Reaction(msgspec.Struct):
     """How many users reacted with this emoji, and the first of them (up to 32)."""
 

@@ -4,6 +4,8 @@ The message contains the metadata of the file; the content belongs to the upload
 the message can download the file, with links that are signed for each request.
 """
 
+from contextlib import suppress
+
 import msgspec
 
 from handlers.kit.errors import NotFound
@@ -32,7 +34,7 @@ def send_media(tx: Transaction, ask: SendMedia) -> MessageView:
     shown = MediaView(
         kind=file.kind,
         name=file.name,
-        content_type=file.content_type,
+        content_type=uploads.media_type_of(file),
         size=file.size,
         width=file.width,
         height=file.height,
@@ -54,6 +56,15 @@ def find_media(tx: Transaction, message_id: str) -> str:
     if row.hidden:
         raise NotFound
     return upload_of(row)
+
+
+def list_media(tx: Transaction, message_ids: list[str]) -> dict[str, str]:
+    """The ids of the uploads in these messages, by message, where `find_media` finds one."""
+    found = {}
+    for message_id in dict.fromkeys(message_ids):
+        with suppress(NotFound):
+            found[message_id] = find_media(tx, message_id)
+    return found
 
 
 def upload_of(row: MessageRow) -> str:

@@ -24,6 +24,7 @@ from handlers.platform.personal_data.contracts import (
 )
 from handlers.platform.personal_data.rules import PersonalDataRules
 from handlers.platform.uploads.contracts import ObjectsDropped
+from storage.objects import SIGNED_FOR
 from storage.platform.personal_data import tables as store
 from storage.platform.personal_data.tables import ExportRow
 
@@ -107,6 +108,7 @@ async def with_link(ctx: Context, view: AccountView) -> AccountView:
     if proved and view.export is not None and view.export.status == "ready":
         name = f"parley-{view.export.asked_at:%Y-%m-%d}.zip"
         key = key_of(view.export.id)
+        view.url_expires_in_s = int(SIGNED_FOR.total_seconds())
         view.url = ctx.as_reached(await ctx.kernel.objects.sign_get(key, name, CONTENT_TYPE))
     return view
 

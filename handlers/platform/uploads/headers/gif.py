@@ -10,6 +10,8 @@ BLOCKS_MAX = 400_000
 SCREEN_SIDE_MAX = 0xFFFF
 """No screen can have a longer side."""
 _EXTENSION, _IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
+_LOOPS = (b"\xff\x0bNETSCAPE2.0\x03\x01", b"\xff\x0bANIMEXTS1.0\x03\x01")
+"""The label of an extension that says how often an animation repeats."""
 _ANIMATED_PIXEL = 26
 """Bytes per canvas pixel of an animation: the current and the previous canvas, the disposed area,
 the copy without metadata, and two copies of the encoder."""
@@ -23,6 +25,7 @@ class _Walk:
     height: int
     frames: int = 0
     blocks: int = 0
+    plays: int | None = None
     kept: list[bytes] = field(default_factory=list)
 
 
@@ -43,9 +46,8 @@ def outline_of(content: bytes) -> Outline:
     screen = walk.width.to_bytes(2, "little") + walk.height.to_bytes(2, "little")
     bare = b"".join([content[:6], screen, *walk.kept, b";"])
     cost += 2 * len(content)
-    return check(
-        Outline(walk.width, walk.height, bare, cost, frames=walk.frames, decoded=walk.frames)
-    )
+    outline = Outline(walk.width, walk.height, bare, cost, frames=walk.frames, plays=walk.plays)
+    return check(outline._replace(decoded=walk.frames))
 
 
 def _walk(content: bytes) -> _Walk:
@@ -57,6 +59,8 @@ def _walk(content: bytes) -> _Walk:
         if content[at] == _EXTENSION:
             at = _end_of_blocks(content, at + 2, walk)
             needed = content[start + 1] == _CONTROL
+            if content.startswith(_LOOPS, start + 1):
+                walk.plays = _short(content, start + 1 + len(_LOOPS[0]))
         elif content[at] == _IMAGE:
             at = _see_frame(content, at, walk)
             needed = True

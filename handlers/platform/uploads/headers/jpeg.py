@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from handlers.kit.sandbox import Unreadable
 from handlers.platform.uploads.headers.exif import orientation_of
+from handlers.platform.uploads.headers.icc import profile_of
 from handlers.platform.uploads.headers.outline import (
     COST_MAX,
     SIDE_MAX,
+    Colours,
     Outline,
     check,
     shrunk_pixels,
@@ -22,7 +24,8 @@ _MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd7])")
 _BASELINE, _EXTENDED, _PROGRESSIVE = 0xC0, 0xC1, 0xC2
 _DHT, _SOI, _EOI, _SOS, _DQT, _DRI = 0xC4, 0xD8, 0xD9, 0xDA, 0xDB, 0xDD
 _FRAMES = {*range(0xC0, 0xD0)} - {_DHT, 0xC8, 0xCC}
-_JFIF, _EXIF, _ADOBE = 0xE0, 0xE1, 0xEE
+_JFIF, _EXIF, _ICC, _ADOBE = 0xE0, 0xE1, 0xE2, 0xEE
+_ICC_NAME = b"ICC_PROFILE\0"
 _NEEDED = {_DHT, _DQT, _DRI}
 
 
@@ -35,6 +38,8 @@ class _Walk:
     split: bool = False
     """Whether a scan has only some components, so that the decoder keeps all coefficients."""
     orientation: int = 0
+    profile: dict[int, bytes] = field(default_factory=dict)
+    """The parts of the ICC profile by their numbers."""
     kept: list[bytes] = field(default_factory=lambda: [b"\xff\xd8"])
 
 
@@ -89,6 +94,8 @@ def _is_needed(walk: _Walk, marker: int, body: bytes) -> bool:
         return True
     if marker == _EXIF and body.startswith(b"Exif\0\0"):
         walk.orientation = walk.orientation or orientation_of(body[6:])
+    elif marker == _ICC and body.startswith(_ICC_NAME) and len(body) > len(_ICC_NAME) + 2:
+        walk.profile.setdefault(body[len(_ICC_NAME)], body[len(_ICC_NAME) + 2 :])
     defines_colours = (marker == _JFIF and body.startswith(b"JFIF\0") and len(body) == 14) or (
         marker == _ADOBE and body.startswith(b"Adobe") and len(body) == 12
     )
@@ -136,6 +143,7 @@ def _outline(walk: _Walk, frame: _Frame, size: int) -> Outline:
         cost=costs[scale],
         orientation=walk.orientation or 1,
         scale=scale,
+        colours=Colours(profile_of(b"".join(walk.profile[at] for at in sorted(walk.profile)))),
     )
 
 

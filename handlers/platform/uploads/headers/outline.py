@@ -15,12 +15,26 @@ SIDE_MAX = 4_096
 SHRUNK_PIXELS_MAX = SIDE_MAX * SIDE_MAX
 
 
+class Colours(NamedTuple):
+    """What the numbers of the pixels mean: an ICC profile, or else the exponent of a PNG's `gAMA`
+    (0 if it has none). Without both, they are sRGB."""
+
+    profile: bytes = b""
+    gamma: float = 0.0
+
+
+SRGB = Colours()
+
+
 class Outline(NamedTuple):
     """A picture as its header describes it, with a copy of the file that is safe to decode.
 
     `content` has only what the pixels need. It has no metadata, so no decoder decompresses profiles
     or texts, or follows offsets in EXIF. `cost` is the memory for decoding in bytes. A JPEG is
     decoded at 1/`scale` of its size.
+
+    `plays` is how often an animation repeats, as its format counts; 0 is for ever, and None means
+    that a GIF does not say it. `colours` are what its numbers mean.
     """
 
     width: int
@@ -32,6 +46,8 @@ class Outline(NamedTuple):
     """How many of the frames are decoded."""
     orientation: int = 1
     scale: int = 1
+    plays: int | None = None
+    colours: Colours = SRGB
 
 
 def check(outline: Outline) -> Outline:

@@ -1,10 +1,12 @@
 """WebP: chunks of a RIFF file. An extended file has a canvas and may have frames (RFC 9649)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from handlers.kit.sandbox import Unreadable
 from handlers.platform.uploads.headers.exif import orientation_of
-from handlers.platform.uploads.headers.outline import Outline, check, shrunk_pixels
+from handlers.platform.uploads.headers.icc import profile_of
+from handlers.platform.uploads.headers.outline import Colours, Outline, check, shrunk_pixels
 
 CHUNKS_MAX = 10_000
 _HAS_ALPHA, _ANIMATED = 0x10, 0x02
@@ -12,34 +14,68 @@ _CANVAS_PIXEL = 16
 """Bytes per pixel: two canvases of the decoder, the copy that Pillow gets, and Pillow's own."""
 _INNER_PIXEL = 6
 """Additional bytes per pixel while a lossless frame or an alpha channel is decoded."""
+_ENCODER_PIXEL = 24
+"""Bytes per pixel of an animation for the canvases of its encoder."""
+_FRAME_PIXEL = 4
+"""Bytes per pixel of each frame, which Pillow keeps for the encoder."""
+
+
+@dataclass
+class _Walk:
+    """What the walk through a file has found so far."""
+
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    plays: int | None = None
+    orientation: int = 1
+    profile: bytes = b""
+    kept: list[bytes] = field(default_factory=list)
 
 
 def outline_of(content: bytes) -> Outline:
-    """The outline of a WebP; only the first frame of an animation is decoded.
-
-    Raises Unreadable.
-    """
+    """The outline of a WebP, which may be animated; raises Unreadable."""
     if content[:4] != b"RIFF" or content[8:12] != b"WEBP":
         raise Unreadable("not a WebP")
-    kept: list[bytes] = []
-    width = height = frames = 0
-    orientation = 1
+    walk = _Walk()
     for kind, body in _chunks(content):
-        size = _size_of(kind, body)
-        width, height = max(width, size[0]), max(height, size[1])
-        frames += kind == b"ANMF"
-        if kind == b"EXIF":
-            orientation = orientation_of(body.removeprefix(b"Exif\0\0"))
-        elif kind == b"VP8X" and len(body) >= 10:
-            kept.append(_chunk(kind, bytes([body[0] & (_HAS_ALPHA | _ANIMATED)]) + body[1:10]))
-        elif kind in (b"ANIM", b"ALPH", b"VP8 ", b"VP8L") or (kind == b"ANMF" and frames == 1):
-            kept.append(_chunk(kind, body))
-    chunks = b"WEBP" + b"".join(kept)
-    plain = b"VP8L" not in chunks and b"ALPH" not in chunks
-    pixel = _CANVAS_PIXEL if plain else _CANVAS_PIXEL + _INNER_PIXEL
-    cost = 2 * len(content) + pixel * width * height + 4 * shrunk_pixels(width, height)
-    bare = b"RIFF" + len(chunks).to_bytes(4, "little") + chunks
-    return check(Outline(width, height, bare, cost, frames=max(1, frames), orientation=orientation))
+        _see(walk, kind, body)
+    chunks = b"WEBP" + b"".join(walk.kept)
+    frames, shrunk = max(1, walk.frames), shrunk_pixels(walk.width, walk.height)
+    is_plain = b"VP8L" not in chunks and b"ALPH" not in chunks
+    pixel = _CANVAS_PIXEL if is_plain else _CANVAS_PIXEL + _INNER_PIXEL
+    cost = 2 * len(content) + pixel * walk.width * walk.height + 4 * shrunk
+    if frames > 1:
+        cost += (_ENCODER_PIXEL + _FRAME_PIXEL * frames) * shrunk
+    return check(
+        Outline(
+            walk.width,
+            walk.height,
+            content=b"RIFF" + len(chunks).to_bytes(4, "little") + chunks,
+            cost=cost,
+            frames=frames,
+            decoded=frames,
+            orientation=walk.orientation,
+            plays=walk.plays,
+            colours=Colours(profile_of(walk.profile)),
+        )
+    )
+
+
+def _see(walk: _Walk, kind: bytes, body: bytes) -> None:
+    size = _size_of(kind, body)
+    walk.width, walk.height = max(walk.width, size[0]), max(walk.height, size[1])
+    if kind == b"EXIF":
+        walk.orientation = orientation_of(body.removeprefix(b"Exif\0\0"))
+    elif kind == b"ICCP":
+        walk.profile = body
+    elif kind == b"VP8X" and len(body) >= 10:
+        walk.kept.append(_chunk(kind, bytes([body[0] & (_HAS_ALPHA | _ANIMATED)]) + body[1:10]))
+    elif kind in (b"ANIM", b"ALPH", b"VP8 ", b"VP8L", b"ANMF"):
+        walk.kept.append(_chunk(kind, body))
+        walk.frames += kind == b"ANMF"
+        if kind == b"ANIM":
+            walk.plays = _number(body, 4, 2)
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

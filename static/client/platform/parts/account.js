@@ -1,12 +1,15 @@
 /** The export of the user's personal data, and the deletion of their account. */
 
 import { html } from "htm/preact";
+import { useEffect } from "preact/hooks";
 import { useSignal } from "@preact/signals";
+import { Links, renewOnReturn } from "../links.js";
 import { useLive } from "../../live.js";
 import { myRoom, parley } from "../../state.js";
 import { date } from "../../when.js";
 import { Do } from "../../parts/form.js";
 import { Pending } from "../../parts/page.js";
+import { openValid, useLinks } from "./media.js";
 import { useProof } from "./proof.js";
 
 /** @import { Commands } from "../../contracts.js" */
@@ -37,16 +40,34 @@ export function Account() {
     <${Deletion} deletedAt=${state.deleted_at} />`;
 }
 
+/** The file of the latest export, by its id. A link requires a recent proof of identity. */
+const exportLinks = new Links(async ([id]) => {
+  const { url, url_expires_in_s } = await parley.call("/account", "get", {});
+  const expires_in_s = url_expires_in_s ?? 0;
+  return new Map(url ? [[id, { url: parley.address(url), expires_in_s }]] : []);
+}, 1);
+renewOnReturn(exportLinks);
+
+/** A link that works as long as it is shown; `again` asks for another proof if it needs one.
+ * @param {{id: string, again: () => void}} props */
+function Download({ id, again }) {
+  const { links, error } = useLinks(exportLinks, id);
+  useEffect(() => void (error && !links && again()), [error, links]);
+  return links && html`
+    <a href=${links.url} download onClick=${openValid(exportLinks, id)}>Download</a>`;
+}
+
 /** @param {{export: Account["export"]}} props */
 function Export({ export: latest }) {
   const { attempt, asking } = useProof();
-  const url = useSignal("");
+  const asked = useSignal(false);
   const ask = () => attempt(() => parley.call("/account", "export", {}));
   const find = () => attempt(async () => {
     const found = await parley.call("/account", "get", {});
     if (!found.url) throw Object.assign(new Error(), { code: "PROOF_NEEDED" });
-    url.value = parley.address(found.url);
+    asked.value = true;
   });
+  const again = () => void (asked.value = false);
   if (latest?.status === "preparing") {
     return html`
       <p role="status"><label>Preparing your export
@@ -57,8 +78,8 @@ function Export({ export: latest }) {
       files.</p>
     ${latest && html`
       <p role="status">Your export is available until ${date(latest.expires_at)}.${" "}
-        ${url.value
-          ? html`<a href=${url.value} download>Download</a>`
+        ${asked.value
+          ? html`<${Download} id=${latest.id} again=${again} />`
           : html`<${Do} action=${find}>Get a download link<//>`}</p>`}
     <p><${Do} action=${ask}>${latest ? "Export my data again" : "Export my data"}<//></p>
     ${asking}`;

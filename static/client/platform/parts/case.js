@@ -1,6 +1,7 @@
 /** A moderation case: the message, the reasons and notes of its flags, and the decision. */
 
 import { html } from "htm/preact";
+import { Links, renewOnReturn } from "../links.js";
 import { Name } from "../people.js";
 import { parley } from "../../state.js";
 import { moment } from "../../when.js";
@@ -15,17 +16,21 @@ import { Empty, Pending } from "../../parts/page.js";
 
 const DECISIONS = [["dismiss", "Dismiss and show the message"], ["hide", "Hide the message"]];
 
+/** The files of the messages in cases, by the ids of the cases; a moderator opens one at a time. */
+const caseLinks = new Links(async ([case_id]) =>
+  new Map([[case_id, await parley.call("/moderation", "media", { case_id })]]), 1);
+renewOnReturn(caseLinks);
+
 /** @param {{case_id: string, message: Message}} props */
 function Said({ case_id, message }) {
-  const { id, sender_id, sent_at, deleted, text, media, card } = message;
-  const ask = () => parley.call("/moderation", "media", { case_id });
+  const { sender_id, sent_at, deleted, text, media, card } = message;
   const note = /** @type {any} */ (card?.data)?.note;
   return html`
     <div class="message" data-test="flagged">
       <strong><${Name} id=${sender_id ?? ""} /></strong>
       ${deleted && html`<${Empty}>This message was deleted.<//>`}
       ${media
-        ? html`<${Media} message_id=${id} media=${media} text=${text} ask=${ask} />`
+        ? html`<${Media} id=${case_id} media=${media} text=${text} links=${caseLinks} />`
         : html`<p class="prose">${text || note || ""}</p>`}
       <time class="quiet" datetime=${sent_at}>${moment(sent_at)}</time>
     </div>`;

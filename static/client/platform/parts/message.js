@@ -84,7 +84,7 @@ function Body({ message }) {
   if (hidden) return html`<p class="quiet">This message is hidden.</p>`;
   const known = cardOf(card?.kind);
   if (known && card?.data) return html`<${known.Shown} data=${card.data} />`;
-  if (media) return html`<${Media} message_id=${message.id} media=${media} text=${text} />`;
+  if (media) return html`<${Media} id=${message.id} media=${media} text=${text} />`;
   return html`<p class="prose">${text || `(${card?.kind ?? kind})`}</p>`;
 }
 

@@ -6,7 +6,8 @@ import { me, parley } from "../../state.js";
 import { Check, Do, useAction } from "../../parts/form.js";
 import { Refusal } from "../../parts/page.js";
 
-const TYPES = "image/jpeg,image/png,image/webp,image/gif";
+const TYPES = "image/jpeg,image/png,image/webp,image/gif,image/avif,"
+  + "image/heic,image/heif,.heic,.heif";
 
 /**
  * @param {{id: string | null | undefined, alt: string,
