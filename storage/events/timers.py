@@ -38,6 +38,7 @@ _SET = _insert.on_conflict_do_update(
         "data": _insert.excluded.data,
     },
 )
+_SET_IF_ABSENT = insert(timers).on_conflict_do_nothing(index_elements=[timers.c.key])
 _CANCEL = delete(timers).where(timers.c.key == bindparam("of_key"))
 _SERVED = timers.c.name.not_in(bindparam("waiting", expanding=True))
 _DUE = (
@@ -60,6 +61,11 @@ _NEXT = (
 def set_timer(tx: Queries, key: str, due_at: datetime, name: str, data: str) -> None:
     """Set or replace the timer `key`."""
     tx.run(_SET, key=key, due_at=due_at, name=name, data=data)
+
+
+def set_timer_if_absent(tx: Queries, key: str, due_at: datetime, name: str, data: str) -> bool:
+    """Set the timer `key`, unless it is set already; returns whether it was set."""
+    return tx.run(_SET_IF_ABSENT, key=key, due_at=due_at, name=name, data=data) == 1
 
 
 def cancel_timer(tx: Queries, key: str) -> bool:

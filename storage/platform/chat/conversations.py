@@ -129,6 +129,7 @@ _INSERT_CONVERSATION = (
 )
 _FIND = select(conversations).where(_c.id == bindparam("conversation_id"))
 _LOCK = _FIND.with_for_update(key_share=True)
+_SHARE = _FIND.with_for_update(read=True)
 _DIRECT = select(conversations).where(_c.direct_key == bindparam("key"))
 _CHANGE = (
     update(conversations)
@@ -210,20 +211,34 @@ _LAST = (
         _x.seq >= _m.from_seq,
     )
 )
+_COUNTS_AS_UNREAD = (
+    _x.conversation_id == _m.conversation_id,
+    _x.seq >= _m.from_seq,
+    _x.sender_id.is_distinct_from(_m.user_id),
+    _x.deleted.is_(False),
+    _x.kind != "system",
+    ~is_removed(_m.user_id, _x.id),
+)
+"""Whether a message counts as unread for the user of `members`, until that user reads it."""
 _UNREAD = (
     select(_x.id)
-    .where(
-        _x.conversation_id == _m.conversation_id,
-        _x.seq > func.coalesce(marks.c.seq, 0),
-        _x.seq >= _m.from_seq,
-        _x.sender_id.is_distinct_from(_m.user_id),
-        _x.deleted.is_(False),
-        _x.kind != "system",
-        ~is_removed(_m.user_id, _x.id),
-    )
+    # SQLite searches its index by the first bound of `seq`, and this one leaves fewer messages.
+    .where(_x.seq > func.coalesce(marks.c.unread_from - 1, marks.c.seq, 0), *_COUNTS_AS_UNREAD)
     .limit(bindparam("limit"))
     .correlate(members, marks)
     .subquery()
+)
+_NEWEST_FOR = (
+    select(_x.seq)
+    .join(members, *_COUNTS_AS_UNREAD[:1])
+    .where(
+        *_COUNTS_AS_UNREAD[1:],
+        _m.conversation_id == bindparam("of_conversation"),
+        _m.user_id == bindparam("of_user"),
+        IN_NOW,
+    )
+    .order_by(_x.seq.desc())
+    .limit(1)
 )
 _COUNT_UNREAD = (
     select(_m.conversation_id, select(func.count()).select_from(_UNREAD).scalar_subquery())
@@ -253,6 +268,14 @@ def find_conversation(tx: Queries, conversation_id: str) -> ConversationRow | No
 def lock_conversation(tx: Queries, conversation_id: str) -> ConversationRow | None:
     """The conversation, locked until the commit; changes of its members take the same lock."""
     return tx.one(ConversationRow, _LOCK, conversation_id=conversation_id)
+
+
+def share_conversation(tx: Queries, conversation_id: str) -> None:
+    """Take a shared lock on the conversation until the commit; `lock_conversation` excludes it.
+
+    Do not call `lock_conversation` after this: two transactions that do so wait for each other.
+    """
+    tx.one(ConversationRow, _SHARE, conversation_id=conversation_id)
 
 
 def find_direct(tx: Queries, key: str) -> ConversationRow | None:
@@ -328,10 +351,20 @@ def list_newest_seqs(tx: Queries, conversation_ids: list[str]) -> dict[str, int]
     return {row.conversation_id: row.seq for row in rows if row.seq is not None}
 
 
+def find_newest_from_others(tx: Queries, user_id: str, conversation_id: str) -> int | None:
+    """The number of the newest message that can count as unread for a member; None without one."""
+    found: int | None = tx.scalar(_NEWEST_FOR, of_user=user_id, of_conversation=conversation_id)
+    return found
+
+
 def count_unread(
     tx: Queries, user_id: str, conversation_ids: list[str], limit: int
 ) -> dict[str, int]:
-    """The number of others' messages above a user's read mark, at most `limit`, by conversation."""
+    """The number of others' messages that a user has not read, at most `limit`, by conversation.
+
+    These are the messages above the user's read mark, or from the number on that the user marked as
+    unread.
+    """
     rows = tx.all(
         Unread, _COUNT_UNREAD, of_user=user_id, conversation_ids=conversation_ids, limit=limit
     )
