@@ -7,8 +7,9 @@ import pytest
 
 from tests.platform.chat.crowd import gather_a_crowd
 from tests.platform.chat.scenes import refused, say, talk
-from tests.world import Person, World, both_databases, with_server
+from tests.world import Person, World, both_databases, one_database, with_server
 
+pytestmark = pytest.mark.stopped_clock
 EVERY_S = 3.0
 SIZE = 300
 
@@ -40,6 +41,7 @@ async def listed(person: Person):
     return (await person.call("/chat", "list"))["conversations"][0]
 
 
+@one_database
 async def test_a_message_to_a_large_group_costs_few_frames_and_one_number(world, people):
     ana, ben, cleo = people
     crowd = await gather_a_crowd(world, SIZE, *people)
