@@ -5,7 +5,7 @@ import { withOne } from "../live.js";
 import { go } from "../router.js";
 import { me, myId, parley } from "../state.js";
 
-/** @import { Conversation, ListedConversation, Message, OwnState } from "../contracts.js" */
+/** @import { Conversation, ListedConversation, Marks, Message, OwnState } from "../contracts.js" */
 /** @import { Meta } from "../parley/typing.js" */
 
 export const chats = signal(/** @type {ListedConversation[] | null} */ (null));
@@ -21,6 +21,10 @@ export const isMuted = ({ muted_until }) => !!muted_until && Date.parse(muted_un
 export const unreadIn = (list) =>
   list.reduce((sum, chat) => sum + (isMuted(chat) ? 0 : chat.unread), 0);
 export const unreadMessages = computed(() => unreadIn(chats.value ?? []));
+
+/** The number of the newest message, which the counts of a large group are about, by conversation.
+ * @type {Map<string, number>} */
+const counted = new Map();
 
 const DELIVERED_AFTER_MS = 400;
 const TYPING_MS = 5_000;
@@ -42,6 +46,16 @@ const own = ({ muted_until, archived, draft }) => ({ muted_until, archived, draf
 function withOwn(chat, seq) {
   const told = adjusted.get(chat.id);
   return told && told.seq > seq ? { ...chat, ...own(told.state) } : chat;
+}
+
+/** A conversation with the marks of `had`, if these are newer. A group that grew or shrank may have
+ * counts in place of a mark for each member.
+ * @template {Conversation} C
+ * @param {C} chat @param {ListedConversation | undefined} had @returns {C} */
+function withNewerMarks(chat, had) {
+  const newer = (had?.marks_seq ?? 0) > (chat.marks_seq ?? Infinity);
+  if (!had || !newer || typeof had.read !== typeof chat.read) return chat;
+  return { ...chat, read: had.read, delivered: had.delivered, marks_seq: had.marks_seq };
 }
 
 /** @param {boolean} archived */
@@ -72,7 +86,7 @@ export async function loadChats() {
     // An event may have arrived while the list was being fetched.
     chats.value = sorted(fresh.map((chat) => {
       const had = chats.value?.find(({ id }) => id === chat.id);
-      return had && had.seq > chat.seq ? { ...had, ...own(chat) } : chat;
+      return had && had.seq > chat.seq ? { ...had, ...own(chat) } : withNewerMarks(chat, had);
     }));
     chatsRefusal.value = null;
     for (const chat of fresh) parley.begin("/chat", `chat:${chat.id}`, chat.seq);
@@ -112,7 +126,9 @@ export function noteConversation(conversation, message) {
   if (had.seq > conversation.seq) return undefined;
   if (!conversation.member_ids.includes(myId())) return dropChat(conversation.id);
   const last_message = message ?? had.last_message;
-  chats.value = sorted(withOne(chats.value ?? [], { ...had, ...conversation, last_message }));
+  const marked = withNewerMarks(conversation, chatOf(conversation.id));
+  const now = { ...had, marks_seq: undefined, ...marked, last_message };
+  chats.value = sorted(withOne(chats.value ?? [], now));
 }
 
 /** Opens the conversation with this person, existing or new. @param {string} user_id */
@@ -134,6 +150,7 @@ parley.on("signed_out", () => {
   delivered.clear();
   typing.value = new Map();
   adjusted.clear();
+  counted.clear();
 });
 
 /** The user's own delivery mark in a conversation. @param {string} id */
@@ -159,7 +176,8 @@ parley.on("/chat", "MESSAGE_SENT", ({ message }, meta) => {
   update(message.conversation_id, (chat) => {
     const seq = meta.seq ?? message.seq;
     if (seq <= chat.seq) return chat;
-    return { ...chat, seq, last_message: message, unread: chat.unread + (mine ? 0 : 1) };
+    const unread = chat.unread + (mine ? 0 : 1);
+    return { ...withoutCounts(chat, message.seq), seq, last_message: message, unread };
   });
 });
 
@@ -186,6 +204,30 @@ function withMark(marks, { user_id, seq }) {
   return { ...marks, [user_id]: Math.max(seq, marks[user_id] ?? 0) };
 }
 
+/** A conversation after a new message, which nobody in a large group has read or received yet.
+ * @param {ListedConversation} chat @param {number} seq @returns {ListedConversation} */
+function withoutCounts(chat, seq) {
+  if (typeof chat.read !== "number" || seq <= (counted.get(chat.id) ?? 0)) return chat;
+  counted.set(chat.id, seq);
+  return { ...chat, read: 0, delivered: 0 };
+}
+
+/** Applies the marks of a group of more than five, unless they are older than those known.
+ * @param {Omit<Marks, "seq">} marks @param {number} seq */
+export function noteMarks({ conversation_id, read, delivered, message_seq }, seq) {
+  update(conversation_id, (chat) => {
+    const older = seq < (chat.marks_seq ?? 0)
+      || (message_seq ?? Infinity) < (counted.get(conversation_id) ?? 0);
+    if (older) return chat;
+    if (message_seq !== null) counted.set(conversation_id, message_seq);
+    return { ...chat, read, delivered, marks_seq: seq };
+  });
+}
+parley.on("/chat", "MARKS_GATHERED", (marks, { seq = 0 }) => noteMarks(marks, seq));
+parley.on("watched", ({ namespace, data }) => {
+  if (namespace === "/chat") noteMarks(data, data.seq);
+});
+
 /** @param {"read" | "delivered"} mark */
 const marked = (mark) =>
   (/** @type {{conversation_id: string, user_id: string, seq: number}} */ data,
@@ -207,6 +249,16 @@ export function noteRead(conversation_id, seq) {
   update(conversation_id, (chat) =>
     (seq >= (chat.last_message?.seq ?? 0) ? { ...chat, unread: 0 } : chat));
 }
+
+/** Marks a conversation as unread, or its messages from a sequence number on. Then leaves it,
+ * because a conversation that is shown is read again.
+ * @param {string} conversation_id @param {number} [seq] */
+export async function markUnread(conversation_id, seq) {
+  await parley.call("/chat", "mark_unread", { conversation_id, ...(seq && { seq }) });
+  go("/chats");
+}
+// Only the server knows how many messages this makes unread.
+parley.on("/chat", "CONVERSATION_MARKED_UNREAD", () => void loadChats());
 
 /** Some of these events arrive both in the conversation's room and in the user's own. The
  * conversation's `seq` decides which is newer.
@@ -246,8 +298,9 @@ function stopTyping(conversation_id, user_id) {
   if (left.delete(`${conversation_id}/${user_id}`)) typing.value = left;
 }
 
-parley.on("unrecovered", ({ namespace }) => {
-  if (namespace !== "/chat" || !me.value) return;
+parley.on("unrecovered", ({ namespace, room }) => {
+  // Each event about gathered marks contains all of them.
+  if (namespace !== "/chat" || room.startsWith("marks:") || !me.value) return;
   adjusted.clear();
   void loadChats();
 });
