@@ -142,7 +142,7 @@ const large = (seq, more = {}) =>
 const gathered = (message_seq, read) =>
   ({ conversation_id: "c", read, delivered: 4, message_seq });
 
-test("the counts of a large group follow its events, and begin anew with each message", async () => {
+test("the counts of a large group begin anew with each message", async () => {
   listed = [large(7)];
   await chats.loadChats();
   await emit("MARKS_GATHERED", gathered(7, 5), "marks:c", 3);
@@ -190,6 +190,7 @@ test("a conversation is marked as unread from a message on, and then left", asyn
   server.answer = () => ({ ok: true, data: {} });
   await chats.markUnread("c", 5);
   await chats.markUnread("c");
-  const asked = server.commands("mark_unread").map(({ payload: { request_id: _, ...rest } }) => rest);
+  const asked = server.commands("mark_unread").map(({ payload }) => payload);
+  for (const payload of asked) delete payload.request_id;
   assert.deepEqual(asked, [{ conversation_id: "c", seq: 5 }, { conversation_id: "c" }]);
 });

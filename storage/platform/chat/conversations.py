@@ -129,7 +129,6 @@ _INSERT_CONVERSATION = (
 )
 _FIND = select(conversations).where(_c.id == bindparam("conversation_id"))
 _LOCK = _FIND.with_for_update(key_share=True)
-_SHARE = _FIND.with_for_update(read=True)
 _DIRECT = select(conversations).where(_c.direct_key == bindparam("key"))
 _CHANGE = (
     update(conversations)
@@ -268,14 +267,6 @@ def find_conversation(tx: Queries, conversation_id: str) -> ConversationRow | No
 def lock_conversation(tx: Queries, conversation_id: str) -> ConversationRow | None:
     """The conversation, locked until the commit; changes of its members take the same lock."""
     return tx.one(ConversationRow, _LOCK, conversation_id=conversation_id)
-
-
-def share_conversation(tx: Queries, conversation_id: str) -> None:
-    """Take a shared lock on the conversation until the commit; `lock_conversation` excludes it.
-
-    Do not call `lock_conversation` after this: two transactions that do so wait for each other.
-    """
-    tx.one(ConversationRow, _SHARE, conversation_id=conversation_id)
 
 
 def find_direct(tx: Queries, key: str) -> ConversationRow | None:

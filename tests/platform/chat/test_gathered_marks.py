@@ -119,22 +119,23 @@ async def test_five_members_are_told_at_once_in_the_conversation(world, people):
     assert "marks_seq" not in await listed(ana)
 
 
-async def test_marks_that_wait_while_a_group_becomes_small_are_in_the_event_of_the_change(
-    world, people
-):
+async def test_marks_that_wait_while_a_group_becomes_small_are_told_one_by_one(world, people):
     ana, ben, cleo = people
     crowd = await gather_a_crowd(world, 6, *people)
     said = await say(ana, crowd.chat, "to all")
     await mark(ben, crowd.chat, said["seq"])
+    await crowd.mark(said["seq"], "delivered")
     away = {"conversation_id": crowd.chat, "user_id": crowd.others[0]}
     await ana.call("/chat", "remove_member", **away)
     removed = await cleo.event("MEMBER_REMOVED")
     assert removed.data["conversation"]["read"] == {ben.id: said["seq"]}
     assert "marks_seq" not in removed.data["conversation"]
     await pass_time(world)
-    assert not [heard for heard in heard_by(cleo) if "MARK" in heard or heard == "MESSAGE_READ"]
+    read, received = cleo.events("MESSAGE_READ"), cleo.events("MESSAGE_DELIVERED")
+    assert [heard.data["user_id"] for heard in read] == [ben.id]
+    assert [heard.data["user_id"] for heard in received] == crowd.others[1:]
     await mark(cleo, crowd.chat, said["seq"])
-    await ana.event("MESSAGE_READ")
+    assert (await ana.event("MESSAGE_READ", lambda data: data["user_id"] == cleo.id)).data["seq"]
 
 
 async def test_a_removed_member_hears_no_more_marks(world, people):

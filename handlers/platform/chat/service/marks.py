@@ -6,8 +6,7 @@ Invariants:
 - In a conversation of up to `MARKS_AT_ONCE_MAX` members, an event in the conversation's room
   publishes the mark. In a larger one, `service/gathering.py` publishes the marks of all members
   together. The user's own devices receive their read mark without this delay.
-- Transactions lock the conversation before a mark. They share this lock, which changes of members
-  exclude: so a conversation does not become larger or smaller while they choose the event.
+- Transactions lock the user's membership before the mark, so nobody publishes a mark after leaving.
 """
 
 from handlers.kit.contract import Empty
@@ -17,14 +16,14 @@ from handlers.platform.chat.contracts.marks import MarkDue, MessageDelivered, Me
 from handlers.platform.chat.contracts.personal import ConversationRead
 from handlers.platform.chat.contracts.rooms import chat_room
 from handlers.platform.chat.service.gathering import are_gathered, gather
-from handlers.platform.chat.service.members import check_member
+from handlers.platform.chat.service.members import hold_member
 from handlers.platform.profile import public as profiles
-from storage.platform.chat import conversations as store
 from storage.platform.chat import marks as chat_marks
 from storage.platform.chat import members as chat_members
 from storage.platform.chat.marks import Mark, MarkKind
+from storage.platform.chat.members import Membership
 
-EVENTS: dict[str, type[MessageRead] | type[MessageDelivered]] = {
+EVENTS: dict[MarkKind, type[MessageRead] | type[MessageDelivered]] = {
     "read": MessageRead,
     "delivered": MessageDelivered,
 }
@@ -35,14 +34,13 @@ def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
 
     Raises NotFound or Invalid.
     """
-    check_member(tx, ask.conversation_id)
+    membership = hold_member(tx, ask.conversation_id)
     if ask.seq > tx.head("/chat", chat_room(ask.conversation_id)):
         raise Invalid(details={"path": "$.seq", "expected": "the number of an earlier event"})
-    store.share_conversation(tx, ask.conversation_id)
     mark = chat_marks.lock_mark(tx, ask.conversation_id, tx.actor.id, kind)
     if ask.seq > mark.seq:
         mark.seq, mark.unread_from = ask.seq, None
-        _publish_or_wait(tx, mark)
+        _publish_or_wait(tx, mark, membership)
     elif mark.unread_from is not None and ask.seq >= mark.unread_from:
         mark.unread_from = ask.seq + 1 if ask.seq < mark.seq else None
         chat_marks.keep_mark(tx, mark)
@@ -51,18 +49,20 @@ def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
 
 
 def publish_due(tx: Transaction, event: MarkDue) -> None:
-    """Publish the latest mark, unless it was published meanwhile."""
-    store.share_conversation(tx, event.conversation_id)
+    """Publish the latest mark, unless it was published meanwhile or its user has left."""
+    membership = chat_members.hold_membership(tx, event.conversation_id, event.user_id)
+    if membership is None:
+        return
     mark = chat_marks.lock_mark(tx, event.conversation_id, event.user_id, event.kind)
     if mark.seq > mark.told_seq:
-        _publish(tx, mark)
+        _publish(tx, mark, membership)
 
 
-def _publish_or_wait(tx: Transaction, mark: Mark) -> None:
+def _publish_or_wait(tx: Transaction, mark: Mark, membership: Membership) -> None:
     every = tx.rules.span("read_mark_every_s")
     # `told_at` may be later than now: another device was faster, or the clock stepped back.
     if mark.told_at is None or abs(tx.now - mark.told_at) >= every:
-        _publish(tx, mark)
+        _publish(tx, mark, membership)
         return
     chat_marks.keep_mark(tx, mark)
     due = MarkDue(conversation_id=mark.conversation_id, user_id=mark.user_id, kind=mark.kind)
@@ -70,15 +70,12 @@ def _publish_or_wait(tx: Transaction, mark: Mark) -> None:
     tx.publish_later(due, mark.told_at + every, timer)
 
 
-def _publish(tx: Transaction, mark: Mark) -> None:
-    """Publish or gather a mark, unless its user has left the conversation.
+def _publish(tx: Transaction, mark: Mark, membership: Membership) -> None:
+    """Publish or gather a mark.
 
     After a block, only the user's own devices get it: the mark would show the other user that this
     one is active.
     """
-    membership = chat_members.find_membership(tx, mark.conversation_id, mark.user_id)
-    if membership is None:
-        return
     mark.told_at = tx.now
     if membership.closed or _hides_marks(tx, mark):
         chat_marks.keep_mark(tx, mark)
