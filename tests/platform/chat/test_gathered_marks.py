@@ -181,6 +181,25 @@ async def test_returning_to_watched_marks_takes_another_watch(world, people):
     assert (state["read"], state["seq"]) == (5, 1)
 
 
+@pytest.mark.settings(PARLEY_REPLAY_STREAM_MAX="3", PARLEY_READ_MARK_EVERY_S="0")
+async def test_marks_never_push_messages_out_of_a_replay(people):
+    ana, ben, _ = people
+    chat = await talk(ana, ben)
+    for number in range(3):
+        said = await say(ana, chat, str(number))
+        for kind in ("delivered", "read"):
+            await mark(ben, chat, said["seq"], kind)
+    room = f"chat:{chat}"
+    back, late = await ana.device(), await ana.device()
+    await back.enter("/chat", since={room: 1})
+    assert back.synced["/chat"]["rooms"][room]["recovered"]
+    heard = [one.name for one in back.heard]
+    assert heard == ["MESSAGE_SENT", "MESSAGE_DELIVERED", "MESSAGE_READ"] * 3
+    await say(ana, chat, "one more")
+    await late.enter("/chat", since={room: 1})
+    assert not late.synced["/chat"]["rooms"][room]["recovered"]
+
+
 def after(state, events):
     """The state of watched marks after events, as PROTOCOL.md tells clients to apply them."""
     for heard in events:
