@@ -13,7 +13,7 @@ from rooms.packets import event_packet
 from storage.engine.database import Database, Queries, StorageUnavailable
 from storage.events import log as events
 from storage.events.log import Numbered
-from storage.events.missed import count_since
+from storage.events.missed import count_since, has_more_than
 
 PAGE = 50
 """Events held in memory at a time for one joining member."""
@@ -44,10 +44,15 @@ class Entered:
 
 @dataclass(frozen=True)
 class ReplayLimits:
-    """The maximum number of replayed events, per stream and per connection."""
+    """The maximum number of replayed events, per stream and per connection.
+
+    Events with an `uncounted` stored name do not count towards the maximum of a stream, so that
+    they never push others out of it.
+    """
 
     stream: int = 1_000
     connection: int = 10_000
+    uncounted: tuple[str, ...] = ()
 
 
 def read_entries(tx: Queries, wanted: list[Wanted], limits: ReplayLimits) -> dict[str, Entered]:
@@ -56,25 +61,37 @@ def read_entries(tx: Queries, wanted: list[Wanted], limits: ReplayLimits) -> dic
     left, page = limits.connection, PAGE
     entered = {}
     for one in wanted:
-        entry = _read_entry(tx, one, heads[one.stream], min(left, limits.stream), page)
+        entry = _read_entry(tx, one, heads[one.stream], left, limits, page)
         left -= entry.behind
         page -= len(entry.missed)
         entered[one.stream] = entry
     return entered
 
 
-def _read_entry(tx: Queries, one: Wanted, head: int, limit: int, page: int) -> Entered:
+def _read_entry(
+    tx: Queries, one: Wanted, head: int, left: int, limits: ReplayLimits, page: int
+) -> Entered:
+    """How a member enters one stream, if `left` more events fit into the connection's maximum."""
     if one.since is None:
         return Entered(head, True, [])
     behind = head - one.since
     # A number beyond the head comes from another database. One before `from_seq` means that the
     # member left the room in between.
-    if behind < 0 or one.since < one.from_seq - 1 or behind > limit:
+    if behind < 0 or one.since < one.from_seq - 1 or behind > left:
+        return Entered(head, False, [])
+    if behind > limits.stream and _exceeds(tx, one.stream, one.since, head, limits):
         return Entered(head, False, [])
     if behind and count_since(tx, one.stream, one.since, head) != behind:
         return Entered(head, False, [])  # some are already deleted
     missed = events.list_since(tx, one.stream, one.since, head, page) if behind and page else []
     return Entered(head, True, missed, behind)
+
+
+def _exceeds(tx: Queries, stream: str, since: int, head: int, limits: ReplayLimits) -> bool:
+    """Whether more events than a stream's maximum count."""
+    if not limits.uncounted:
+        return True
+    return has_more_than(tx, stream, since, head, limits.stream, limits.uncounted)
 
 
 async def replay(

@@ -22,13 +22,12 @@ from handlers.platform.send.mail import EMAIL, Mailer, to_folder
 from handlers.platform.send.rules import SendRules
 from handlers.platform.send.smtp import by_smtp
 from rooms.bus import Bus, InProcessBus
-from rooms.replay import ReplayLimits
 from rooms.rooms import Rooms
 from server.admission import Admission
 from server.backfilling import Backfilling
 from server.bodies import Bodies
 from server.capacity import Capacity
-from server.configured_limits import make_bounds, make_limits
+from server.configured_limits import make_bounds, make_limits, make_replay_limits
 from server.connection_admission import ConnectionAdmission
 from server.connection_gate import ConnectionGate
 from server.control import Control
@@ -86,12 +85,8 @@ class App:
         self.domain_metrics = DomainMetrics(self.kernel, self.all_domains, self.metrics)
         self.rejections = Rejections(self.metrics)
         self.capacity = Capacity(make_bounds(settings), settings.is_proxy)
-        self.rooms = Rooms(
-            self.database,
-            self.bus,
-            self.clock,
-            ReplayLimits(environment.replay_stream_max, environment.replay_connection_max),
-        )
+        replays = make_replay_limits(settings)
+        self.rooms = Rooms(self.database, self.bus, self.clock, replays)
         self.kernel.audience = Audience(self.rooms)
         self.registration = Registration(self.kernel, self.registry, self.metrics)
         tries = environment.consumer_tries

@@ -1,9 +1,11 @@
-"""The rates and the bounds on connections of one instance, from its settings."""
+"""The rates and the bounds on connections and replays of one instance, from its settings."""
 
 from typing import TYPE_CHECKING
 
+from handlers.kit.contract import uncounted_in_replays
 from handlers.kit.rates import Rate
 from handlers.kit.uniqueness import WrongDeclaration
+from rooms.replay import ReplayLimits
 from server.capacity import Bounds
 from server.interpreter import open_files_max
 from server.limits import Limits
@@ -83,4 +85,14 @@ def make_bounds(settings: Settings) -> Bounds:
         per_address=min(environment.connections_per_address, max(most // 4, 1)),
         visitors=max(most // 2, 1),
         visitors_per_address=min(environment.visitors_per_address, max(most // 8, 1)),
+    )
+
+
+def make_replay_limits(settings: Settings) -> ReplayLimits:
+    """The limits on replays, with the events that do not count."""
+    environment = settings.environment
+    return ReplayLimits(
+        environment.replay_stream_max,
+        environment.replay_connection_max,
+        uncounted_in_replays(),
     )

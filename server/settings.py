@@ -123,7 +123,9 @@ class Environment(msgspec.Struct, frozen=True):
         int, Meta(ge=1, description="connections per second, per address")
     ] = 30
     sockets_per_person: Annotated[int, Meta(ge=1, description="open connections per user")] = 16
-    replay_stream_max: Annotated[int, Meta(ge=0, description="replayed events per stream")] = 1_000
+    replay_stream_max: Annotated[
+        int, Meta(ge=0, description="replayed events per stream, without read and delivery marks")
+    ] = 1_000
     replay_connection_max: Annotated[
         int, Meta(ge=0, description="replayed events per connection")
     ] = 10_000

@@ -193,6 +193,8 @@ class Event(msgspec.Struct, kw_only=True):
     NAMESPACE: ClassVar[str | None] = None
     VERSION: ClassVar[int] = 1
     SEALED: ClassVar[bool] = False
+    COUNTS_IN_REPLAY: ClassVar[bool] = True
+    """Whether it counts towards the maximum number of replayed events in a room."""
     PRIVATE: ClassVar[tuple[str, ...]] = ()
     """Fields that consumers and `rooms` need, and that are never sent to clients."""
     PERSONAL: ClassVar[Personal] = {}
@@ -253,6 +255,11 @@ def declared_events(cls: type[Event] = Event) -> list[type[Event]]:
         found += [child] if "NAME" in child.__dict__ else []
         found += declared_events(child)
     return found
+
+
+def uncounted_in_replays() -> tuple[str, ...]:
+    """The stored names of the declared events that do not count towards a room's maximum."""
+    return tuple(sorted(stored_name(e) for e in declared_events() if not e.COUNTS_IN_REPLAY))
 
 
 def encode(value: Any) -> str:

@@ -86,6 +86,15 @@ class Transaction:
         timers.set_timer(self, timer, due, stored_name(type(event)), encode(event))
         self.effects.append(Wake(due=due))
 
+    def publish_once_later(self, event: Event, due: datetime, timer: str) -> None:
+        """`publish_later`, unless `timer` is set already: it then keeps its time and its event.
+
+        In both cases, its event is published after this transaction commits, so a consumer of it
+        sees what this transaction stored.
+        """
+        moment = timers.join_timer(self, timer, due, stored_name(type(event)), encode(event))
+        self.effects.append(Wake(due=moment))
+
     def cancel_timer(self, timer: str) -> None:
         timers.cancel_timer(self, timer)
 

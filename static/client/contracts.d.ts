@@ -43,6 +43,7 @@ export type ErrorCode =
   | "IN_CALL"
   | "LAST_METHOD"
   | "LAST_OWNER"
+  | "NOTHING_TO_MARK"
   | "NOT_AVAILABLE"
   | "NOT_A_CONSULTANT"
   | "NOT_FOUND"
@@ -429,7 +430,7 @@ export interface ConsultantPage {
   next: string | null;
 }
 
-/** One conversation. A group has at least one owner. Its picture, if any, is at `/pictures/<picture_id>`. Up to 32 members, `read` and `delivered` map each member to a message number; above that, they count the members who have read (or received) the newest message. */
+/** One conversation. A group has at least one owner. Its picture, if any, is at `/pictures/<picture_id>`. Up to 32 members, `read` and `delivered` map each member to a message number; above that, they count the members who have read (or received) the newest message. With more than five members, their events are MARKS_GATHERED, and `marks_seq` is the number of the last one. */
 export interface Conversation {
   id: string;
   kind: "direct" | "group";
@@ -440,6 +441,7 @@ export interface Conversation {
   seq: number;
   read: Record<string, number> | number;
   delivered: Record<string, number> | number;
+  marks_seq?: number;
 }
 
 /** Conversations, as of event `seq` of the user's own room. */
@@ -845,6 +847,7 @@ export interface ListedConversation {
   seq: number;
   read: Record<string, number> | number;
   delivered: Record<string, number> | number;
+  marks_seq?: number;
   unread: number;
   last_message: Message | null;
   muted_until: string | null;
@@ -866,6 +869,22 @@ export interface Logout {
 export interface MarkNotificationsRead {
   request_id?: string;
   ids: string[];
+}
+
+/** `seq` is the first message to mark; by default the newest one of another user. */
+export interface MarkUnread {
+  request_id?: string;
+  conversation_id: string;
+  seq?: number | null;
+}
+
+/** The read and delivery marks of a conversation, as of event `seq` of their own room. Up to 32 members, `read` and `delivered` map each member to a message number. Above that, they count the members who have read (or received) the newest message, whose number is `message_seq`. */
+export interface Marks {
+  conversation_id: string;
+  read: Record<string, number> | number;
+  delivered: Record<string, number> | number;
+  message_seq: number | null;
+  seq: number;
 }
 
 /** Ask for your own user. */
@@ -1549,6 +1568,10 @@ export interface UnwatchConsultant {
   consultant_id: string;
 }
 
+export interface UnwatchMarks {
+  conversation_id: string;
+}
+
 export interface UnwatchPeople {
   user_ids: string[];
 }
@@ -1645,6 +1668,10 @@ export interface WatchBlocks {
 
 export interface WatchConsultant {
   consultant_id: string;
+}
+
+export interface WatchMarks {
+  conversation_id: string;
 }
 
 export interface WatchPeople {
@@ -1821,6 +1848,8 @@ export interface Commands {
     mark_delivered: { payload: MoveMark; data: Empty };
     /** Mark a conversation as read up to a message; the mark never moves back. */
     mark_read: { payload: MoveMark; data: Empty };
+    /** Mark messages as unread, for yourself only; your read receipts stay. */
+    mark_unread: { payload: MarkUnread; data: Empty };
     /** Get download links for the file in a message that you can read. */
     media: { payload: GetMedia; data: MediaLinks };
     /** Get download links for the files in several messages at once, for example to renew them. */
@@ -1855,6 +1884,10 @@ export interface Commands {
     set_role: { payload: SetRole; data: Conversation };
     /** Tell the other members that you are typing, unless you are invisible. */
     typing: { payload: Type; data: Empty };
+    /** Unsubscribe from the marks of a conversation. */
+    unwatch: { payload: UnwatchMarks; data: Empty };
+    /** Get the read and delivery marks of a conversation, and subscribe to their changes. */
+    watch: { payload: WatchMarks; data: Marks };
   };
   "/consultants": {
     /** Offer a topic. */
@@ -2064,10 +2097,14 @@ export interface Events {
     CONVERSATION_ADJUSTED: { user_id: string; state: OwnState };
     /** A group's name, picture or owner changed; `user_id` is the member it concerns. */
     CONVERSATION_CHANGED: { conversation: Conversation; user_id: string; message: Message | null };
+    /** The user marked the messages from number `seq` on as unread. */
+    CONVERSATION_MARKED_UNREAD: { user_id: string; conversation_id: string; seq: number };
     /** User `user_id` opened a conversation. */
     CONVERSATION_OPENED: { conversation: Conversation; user_id: string };
-    /** A user with read receipts off has read a conversation up to `seq`. */
+    /** The user has read a conversation up to `seq`; sent when MESSAGE_READ is not. */
     CONVERSATION_READ: { user_id: string; conversation_id: string; seq: number };
+    /** Members of a conversation with more than five have read or received messages. `read`, `delivered` and `message_seq` are those of the answer of `watch`, as they are now. */
+    MARKS_GATHERED: { conversation_id: string; read: Record<string, number> | number; delivered: Record<string, number> | number; message_seq: number | null };
     /** User `user_id` is a member from this event on. */
     MEMBER_ADDED: { conversation: Conversation; user_id: string; message: Message | null };
     /** User `user_id` is no longer a member after this event. */

@@ -38,6 +38,9 @@ _SET = _insert.on_conflict_do_update(
         "data": _insert.excluded.data,
     },
 )
+_JOIN = _insert.on_conflict_do_update(
+    index_elements=[timers.c.key], set_={"due_at": timers.c.due_at}
+).returning(timers.c.due_at)
 _CANCEL = delete(timers).where(timers.c.key == bindparam("of_key"))
 _SERVED = timers.c.name.not_in(bindparam("waiting", expanding=True))
 _DUE = (
@@ -60,6 +63,15 @@ _NEXT = (
 def set_timer(tx: Queries, key: str, due_at: datetime, name: str, data: str) -> None:
     """Set or replace the timer `key`."""
     tx.run(_SET, key=key, due_at=due_at, name=name, data=data)
+
+
+def join_timer(tx: Queries, key: str, due_at: datetime, name: str, data: str) -> datetime:
+    """Set the timer `key`, unless it is set already; returns when it is due.
+
+    Its row is locked, so it does not fire before this transaction commits.
+    """
+    moment: datetime = tx.scalar(_JOIN, key=key, due_at=due_at, name=name, data=data)
+    return moment
 
 
 def cancel_timer(tx: Queries, key: str) -> bool:

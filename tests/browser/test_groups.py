@@ -107,6 +107,46 @@ async def test_messages_mention_members_and_can_be_pinned_and_deleted(
     await expect_no_errors(ada_tab, ben_tab)
 
 
+async def test_messages_are_marked_as_unread_on_all_devices(world: World, browser: Any) -> None:
+    ada, ben = await world.person("ada"), await world.person("ben")
+    chat = await talk(ada, ben)
+    for text in ("one", "two", "three"):
+        await say(ben, chat, text)
+    ada_tab = await open_chat(world, browser, ada, chat)
+    phone = await new_viewer(browser, world.url, ada)
+    await phone.open("chats")
+    await ben.event("MESSAGE_READ", lambda data: data["user_id"] == ada.id)
+    await expect(phone.heading("Chats")).to_be_visible()
+    await expect(phone.part("unread")).to_have_count(0)
+    await ada_tab.part("message").nth(1).get_by_role("button", name="More").click()
+    await ada_tab.button("Mark as unread from here").click()
+    for tab in (ada_tab, phone):
+        await expect(tab.part("unread")).to_have_text("2")
+    await phone.part("conversation").get_by_role("link").click()
+    await expect(ada_tab.part("unread")).to_have_count(0)
+    await phone.button("Mark as unread").click()
+    for tab in (ada_tab, phone):
+        await expect(tab.part("unread")).to_have_text("1")
+    await expect_no_errors(ada_tab, phone)
+
+
+async def test_the_readers_of_a_message_to_a_larger_group_are_counted(
+    world: World, browser: Any
+) -> None:
+    people = [await world.person(name) for name in ("ada", "ben", "cleo", "dan", "eve", "finn")]
+    ada, *others = people
+    chat = await talk(*people)
+    said = await say(ada, chat, "Who reads this?")
+    ada_tab = await open_chat(world, browser, ada, chat)
+    await expect(ada_tab.part("mark")).to_have_text("Sent")
+    for count, reader in enumerate(others[:2], 1):
+        await reader.call("/chat", "mark_read", conversation_id=chat, seq=said["seq"])
+        world.clock.advance(5)
+        await world.settle()
+        await expect(ada_tab.part("mark")).to_have_text(f"Read by {count}")
+    await expect_no_errors(ada_tab)
+
+
 async def test_a_conversation_can_be_muted_blocked_and_archived(world: World, browser: Any) -> None:
     ada, ben = await world.person("ada"), await world.person("ben")
     chat = await talk(ada, ben)

@@ -247,3 +247,59 @@ test("conversations are sorted by activity, and new ones by the time in their id
   await chats.loadChats();
   assert.deepEqual(chats.chats.value.map(({ id }) => id), ["b", "d", empty.id, "a"]);
 });
+
+const large = (seq, more = {}) =>
+  chat(seq, { kind: "group", read: 3, delivered: 4, marks_seq: 2, ...more });
+const gathered = (message_seq, read) =>
+  ({ conversation_id: "c", read, delivered: 4, message_seq });
+
+test("the counts of a large group begin anew with each message", async () => {
+  listed = [large(7)];
+  await chats.loadChats();
+  await emit("MARKS_GATHERED", gathered(7, 5), "marks:c", 3);
+  assert.deepEqual([chats.chatOf("c").read, chats.chatOf("c").marks_seq], [5, 3]);
+  await emit("MESSAGE_SENT", { message: message(8) }, "chat:c", 8);
+  assert.deepEqual([chats.chatOf("c").read, chats.chatOf("c").delivered], [0, 0]);
+  await emit("MARKS_GATHERED", gathered(7, 6), "marks:c", 4);
+  assert.equal(chats.chatOf("c").read, 0, "it is about the message before");
+  await emit("MARKS_GATHERED", gathered(9, 1), "marks:c", 5);
+  await emit("MESSAGE_SENT", { message: message(9) }, "chat:c", 9);
+  assert.equal(chats.chatOf("c").read, 1, "its message came later than its marks");
+  await chats.loadChats();
+  assert.equal(chats.chatOf("c").read, 1, "the list is older than the event");
+});
+
+test("a group that becomes small has a mark for each member", async () => {
+  listed = [large(7)];
+  await chats.loadChats();
+  const conversation = group(8, "Walkers");
+  await emit("CONVERSATION_CHANGED", { conversation, user_id: "ben" }, "chat:c", 8);
+  assert.deepEqual([chats.chatOf("c").read, chats.chatOf("c").marks_seq], [{}, undefined]);
+});
+
+test("watched marks replace those of the list", async () => {
+  listed = [large(7)];
+  await chats.loadChats();
+  server.answer = () => ({ ok: true, data: { ...gathered(7, 9), seq: 4 } });
+  await parley.call("/chat", "watch", { conversation_id: "c" });
+  assert.equal(chats.chatOf("c").read, 9);
+});
+
+test("marking a conversation as unread on another device loads its count", async () => {
+  listed = [chat(7)];
+  await chats.loadChats();
+  listed = [chat(7, { unread: 3 })];
+  const marked = { user_id: "ada", conversation_id: "c", seq: 5 };
+  await emit("CONVERSATION_MARKED_UNREAD", marked, "user:ada", 940);
+  await unreadIs(3);
+});
+
+test("a conversation is marked as unread from a message on, and then left", async () => {
+  server.asked = [];
+  server.answer = () => ({ ok: true, data: {} });
+  await chats.markUnread("c", 5);
+  await chats.markUnread("c");
+  const asked = server.commands("mark_unread").map(({ payload }) => payload);
+  for (const payload of asked) delete payload.request_id;
+  assert.deepEqual(asked, [{ conversation_id: "c", seq: 5 }, { conversation_id: "c" }]);
+});

@@ -10,7 +10,10 @@ MORNING = datetime(2026, 11, 21, 7, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def clock() -> MovableClock:
+def clock(request: pytest.FixtureRequest) -> MovableClock:
+    """Runs from `MORNING` on; with the mark `stopped_clock` only the test moves it."""
     clock = MovableClock()
+    if request.node.get_closest_marker("stopped_clock"):
+        clock.stop()
     clock.move_to(MORNING)
     return clock

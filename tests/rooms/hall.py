@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -63,20 +64,21 @@ class Hall:
             self.rooms.committed(event)
 
     async def say(
-        self, *streams: str, count: int = 1, membership: tuple[Membership, ...] = ()
+        self,
+        *streams: str,
+        count: int = 1,
+        membership: tuple[Membership, ...] = (),
+        name: str = "SAID",
     ) -> list[Numbered]:
         """Commit events to streams (HALL by default), each in its own transaction."""
         said: list[Numbered] = []
         for _ in range(count):
-            said += await self.database.transact(
-                lambda queries: self._insert(queries, streams or (HALL,), membership)
-            )
+            one = record(self.clock.now(), streams or (HALL,), membership, name)
+            said += await self.database.transact(partial(self._insert, one))
         return said
 
-    def _insert(
-        self, queries: Queries, streams: tuple[str, ...], membership: tuple[Membership, ...]
-    ) -> list[Numbered]:
-        told = insert_events(queries, [record(self.clock.now(), streams, membership)], {})
+    def _insert(self, one: Record, queries: Queries) -> list[Numbered]:
+        told = insert_events(queries, [one], {})
         queries.effects.extend(told)
         return told
 
@@ -98,11 +100,14 @@ class Hall:
 
 
 def record(
-    now: datetime, streams: tuple[str, ...], membership: tuple[Membership, ...] = ()
+    now: datetime,
+    streams: tuple[str, ...],
+    membership: tuple[Membership, ...] = (),
+    name: str = "SAID",
 ) -> Record:
     return Record(
         id=new_id(now),
-        name="SAID",
+        name=name,
         version=1,
         at=now,
         data="{}",

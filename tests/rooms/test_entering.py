@@ -89,6 +89,21 @@ async def test_a_stream_beyond_its_replay_limit_is_not_replayed_in_part(hall):
     assert just.numbers() == [2, 3, 4, 5, 6]
 
 
+async def test_events_that_do_not_count_never_push_others_out_of_a_replay(hall):
+    hall.rooms._limits = ReplayLimits(stream=3, connection=9, uncounted=("SEEN",))
+    for _ in range(3):
+        await hall.say()
+        await hall.say(name="SEEN", count=2)
+    member, late, other = Member(), Member(), Member()
+    assert (await hall.enter(member, Wanted(HALL, since=0)))[HALL].recovered
+    assert member.numbers() == list(range(1, 10)), "they are replayed themselves"
+    await hall.say(name="SEEN")
+    assert not (await hall.enter(late, Wanted(HALL, since=0)))[HALL].recovered, "10 in all"
+    await hall.say(count=2)
+    assert not (await hall.enter(other, Wanted(HALL, since=3)))[HALL].recovered, "4 that count"
+    assert (await hall.enter(other, Wanted(HALL, since=4)))[HALL].recovered
+
+
 async def test_the_replay_limit_of_a_connection_applies_stream_by_stream(hall):
     hall.rooms._limits = ReplayLimits(stream=5, connection=7)
     streams = [f"/hall|r{n}" for n in range(3)]

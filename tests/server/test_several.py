@@ -54,6 +54,28 @@ async def test_users_on_two_instances_chat_and_see_typing(both):
     assert ben.events("typing") == []
 
 
+async def test_marks_from_two_instances_are_gathered_and_told_on_both(both):
+    one, other = both
+    people = [await (one, other)[number % 2].person(f"p{number}") for number in range(6)]
+    for person in people:
+        await person.enter("/chat")
+    ana, ben, *_ = people
+    others = [person.id for person in people[1:]]
+    group = await ana.call("/chat", "create_group", name="Both", member_ids=others)
+    here = {"conversation_id": group["id"]}
+    said = await ana.call("/chat", "send", **here, client_id="1", text="Have you read this?")
+    for watcher in (ana, ben):
+        await watcher.call("/chat", "watch", **here)
+    for reader in people[1:]:
+        await reader.call("/chat", "mark_read", **here, seq=said["seq"])
+    for world in both:
+        world.clock.advance(5)
+        await world.settle()
+    read = dict.fromkeys(others, said["seq"])
+    for watcher in (ana, ben):
+        await watcher.event("MARKS_GATHERED", lambda data: data["read"] == read)
+
+
 async def test_a_session_that_ends_on_one_instance_ends_on_the_other(both):
     one, other = both
     ana = await one.person("ana")

@@ -47,6 +47,7 @@ from storage.engine.sqlite import SqliteDatabase
 from storage.engine.sqlite_batches import SqliteQueries
 from storage.events import deliveries, timers
 from storage.events import log as events
+from storage.events.missed import has_more_than
 from storage.platform.chat import conversations as chat
 from storage.platform.chat import marks as chat_marks
 from storage.platform.chat import members as chat_members
@@ -426,6 +427,9 @@ READS: dict[str, Callable[[SqliteQueries, int], Any]] = {
     ),
     "readers of a message": lambda q, n: chat_marks.list_reached(q, HERE, 1),
     "unread messages": lambda q, n: chat.count_unread(q, ME, [HERE], 1_000),
+    "the newest message of others": lambda q, n: chat.find_newest_from_others(q, ME, HERE),
+    "whether a group is large": lambda q, n: chat_members.has_more_than(q, HERE, 5),
+    "what counts in a replay": lambda q, n: has_more_than(q, HERE, 0, n, 100, ["SEEN"]),
     "the last messages": lambda q, n: chat.list_last_messages(q, ME, [HERE]),
     "the newest numbers": lambda q, n: chat.list_newest_seqs(q, [HERE]),
     "the rooms of a user": lambda q, n: chat.list_memberships(q, ME, 1_000),

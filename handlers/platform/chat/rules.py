@@ -12,6 +12,10 @@ class ChatRules(msgspec.Struct, frozen=True):
     read_mark_every_s: Annotated[
         float, Meta(ge=0, description="minimum interval between a user's read marks")
     ] = 1.0
+    gathered_marks_every_s: Annotated[
+        float,
+        Meta(ge=0, description="interval between the marks of a conversation of more than five"),
+    ] = 3.0
     message_edit_s: Annotated[int, Meta(ge=0, description="how long a message can be edited")] = (
         86_400
     )

@@ -36,6 +36,7 @@ export const TAKE_A_REQUEST_ID = {
     "leave",
     "mark_delivered",
     "mark_read",
+    "mark_unread",
     "mute",
     "open",
     "pin",
@@ -88,6 +89,7 @@ export const EPHEMERAL = {
  * that field of the request. @type {Record<string, string | null>} */
 export const WATCHED = {
   "/availability": "consultant:{consultant_id}",
+  "/chat": "marks:{conversation_id}",
   "/consultants": "consultant:{consultant_id}",
   "/presence": null,
 };

@@ -6,7 +6,7 @@ import { go } from "../router.js";
 import { me, myId, parley } from "../state.js";
 import { afterArrival, afterReading, afterWithdrawal, forgetArrived } from "./unread.js";
 
-/** @import { Conversation, ListedConversation, Message, OwnState } from "../contracts.js" */
+/** @import { Conversation, ListedConversation, Marks, Message, OwnState } from "../contracts.js" */
 /** @import { Meta } from "../parley/typing.js" */
 /** @import { Count } from "./unread.js" */
 
@@ -23,6 +23,10 @@ export const isMuted = ({ muted_until }) => !!muted_until && Date.parse(muted_un
 export const unreadIn = (list) =>
   list.reduce((sum, chat) => sum + (isMuted(chat) ? 0 : chat.unread), 0);
 export const unreadMessages = computed(() => unreadIn(chats.value ?? []));
+
+/** The number of the newest message, which the counts of a large group are about, by conversation.
+ * @type {Map<string, number>} */
+const counted = new Map();
 
 const DELIVERED_AFTER_MS = 400;
 const FETCHED_AGAIN_AFTER_MS = 100;
@@ -64,6 +68,16 @@ function withOwn(chat, seq) {
   return told && told.seq > seq ? { ...chat, ...own(told.state) } : chat;
 }
 
+/** A conversation with the marks of `had`, if these are newer. A group that grew or shrank may have
+ * counts in place of a mark for each member.
+ * @template {Conversation} C
+ * @param {C} chat @param {ListedConversation | undefined} had @returns {C} */
+function withNewerMarks(chat, had) {
+  const newer = (had?.marks_seq ?? 0) > (chat.marks_seq ?? Infinity);
+  if (!had || !newer || typeof had.read !== typeof chat.read) return chat;
+  return { ...chat, read: had.read, delivered: had.delivered, marks_seq: had.marks_seq };
+}
+
 /** @param {boolean} archived */
 async function everyPage(archived) {
   const all = [];
@@ -94,7 +108,7 @@ export async function loadChats() {
     // An event may have arrived while the list was being fetched.
     chats.value = sorted(fresh.map((chat) => {
       const had = chats.value?.find(({ id }) => id === chat.id);
-      return had && had.seq > chat.seq ? { ...had, ...own(chat) } : chat;
+      return had && had.seq > chat.seq ? { ...had, ...own(chat) } : withNewerMarks(chat, had);
     }));
     chatsRefusal.value = null;
     for (const chat of fresh) parley.begin("/chat", `chat:${chat.id}`, chat.seq);
@@ -145,7 +159,7 @@ async function fetchOne(id) {
     // An event may have changed it while it was being fetched.
     if (chatOf(id) !== had) return fetchAgain(id);
     if (!had) parley.begin("/chat", `chat:${id}`, chat.seq);
-    chats.value = sorted(withOne(chats.value, withOwn(chat, seq)));
+    chats.value = sorted(withOne(chats.value, withNewerMarks(withOwn(chat, seq), had)));
   } catch (/** @type {any} */ { code }) {
     if (code !== "NOT_FOUND") unfetched.add(id);
   }
@@ -163,7 +177,9 @@ export function noteConversation(conversation, message) {
   if (had.seq > conversation.seq) return undefined;
   if (!conversation.member_ids.includes(myId())) return dropChat(conversation.id);
   const last_message = message ?? had.last_message;
-  chats.value = sorted(withOne(chats.value ?? [], { ...had, ...conversation, last_message }));
+  const marked = withNewerMarks(conversation, known);
+  const now = { ...had, marks_seq: undefined, ...marked, last_message };
+  chats.value = sorted(withOne(chats.value ?? [], now));
   // A member who comes back finds the conversation muted or archived as before.
   if (!known) fetchAgain(conversation.id);
 }
@@ -188,6 +204,7 @@ parley.on("signed_out", () => {
   forgetArrived();
   typing.value = new Map();
   adjusted.clear();
+  counted.clear();
 });
 
 /** The user's own delivery mark in a conversation. @param {string} id */
@@ -214,13 +231,13 @@ parley.on("/chat", "MESSAGE_SENT", ({ message }, meta) => {
     const seq = meta.seq ?? message.seq;
     if (seq <= chat.seq) return chat;
     const unread = mine ? chat.unread : afterArrival(chat, message);
-    return { ...chat, seq, last_message: message, unread };
+    return { ...withoutCounts(chat, message.seq), seq, last_message: message, unread };
   });
 });
 
 /** A conversation with a new count, which is fetched if it is an estimate.
  * @param {ListedConversation} chat @param {Count} count */
-function counted(chat, { unread, sure }) {
+function withCount(chat, { unread, sure }) {
   if (!sure) fetchAgain(chat.id);
   return { ...chat, unread };
 }
@@ -237,7 +254,7 @@ parley.on("/chat", "MESSAGE_EDITED", changed);
  * @param {{message: Message}} data @param {Meta} meta */
 function withdrawn({ message }, meta) {
   update(message.conversation_id, (chat) =>
-    ((meta.seq ?? 0) > chat.seq ? counted(chat, afterWithdrawal(chat, message)) : chat));
+    ((meta.seq ?? 0) > chat.seq ? withCount(chat, afterWithdrawal(chat, message)) : chat));
   changed({ message }, meta);
 }
 parley.on("/chat", "MESSAGE_DELETED", withdrawn);
@@ -254,6 +271,30 @@ function withMark(marks, { user_id, seq }) {
   return { ...marks, [user_id]: Math.max(seq, marks[user_id] ?? 0) };
 }
 
+/** A conversation after a new message, which nobody in a large group has read or received yet.
+ * @param {ListedConversation} chat @param {number} seq @returns {ListedConversation} */
+function withoutCounts(chat, seq) {
+  if (typeof chat.read !== "number" || seq <= (counted.get(chat.id) ?? 0)) return chat;
+  counted.set(chat.id, seq);
+  return { ...chat, read: 0, delivered: 0 };
+}
+
+/** Applies the marks of a group of more than five, unless they are older than those known.
+ * @param {Omit<Marks, "seq">} marks @param {number} seq */
+export function noteMarks({ conversation_id, read, delivered, message_seq }, seq) {
+  update(conversation_id, (chat) => {
+    const older = seq < (chat.marks_seq ?? 0)
+      || (message_seq ?? Infinity) < (counted.get(conversation_id) ?? 0);
+    if (older) return chat;
+    if (message_seq !== null) counted.set(conversation_id, message_seq);
+    return { ...chat, read, delivered, marks_seq: seq };
+  });
+}
+parley.on("/chat", "MARKS_GATHERED", (marks, { seq = 0 }) => noteMarks(marks, seq));
+parley.on("watched", ({ namespace, data }) => {
+  if (namespace === "/chat") noteMarks(data, data.seq);
+});
+
 /** @param {"read" | "delivered"} mark */
 const marked = (mark) =>
   (/** @type {{conversation_id: string, user_id: string, seq: number}} */ data,
@@ -261,7 +302,7 @@ const marked = (mark) =>
     update(data.conversation_id, (chat) => {
       const mine = mark === "read" && data.user_id === me.value?.id;
       return {
-        ...(mine ? counted(chat, afterReading(chat, data.seq)) : chat),
+        ...(mine ? withCount(chat, afterReading(chat, data.seq)) : chat),
         seq: Math.max(meta.seq ?? 0, chat.seq), [mark]: withMark(chat[mark], data),
       };
     });
@@ -271,7 +312,7 @@ parley.on("/chat", "MESSAGE_DELIVERED", marked("delivered"));
 /** Applies a read mark at once, before its event arrives.
  * @param {string} conversation_id @param {number} seq */
 export function noteRead(conversation_id, seq) {
-  update(conversation_id, (chat) => counted(chat, afterReading(chat, seq)));
+  update(conversation_id, (chat) => withCount(chat, afterReading(chat, seq)));
 }
 
 /** Applies a change of the user's draft at once, before its event arrives.
@@ -281,6 +322,19 @@ export function noteDraft(conversation_id, draft) {
     update(conversation_id, (chat) => ({ ...chat, draft }));
   }
 }
+
+/** Marks a conversation as unread, or its messages from a sequence number on. Then leaves it,
+ * because a conversation that is shown is read again.
+ * @param {string} conversation_id @param {number} [seq] */
+export async function markUnread(conversation_id, seq) {
+  await parley.call("/chat", "mark_unread", { conversation_id, ...(seq && { seq }) });
+  go("/chats");
+}
+// Only the server knows how many messages this makes unread.
+parley.on("/chat", "CONVERSATION_MARKED_UNREAD", ({ conversation_id }) => {
+  forgetArrived(conversation_id);
+  fetchAgain(conversation_id);
+});
 
 /** Some of these events arrive both in the conversation's room and in the user's own. The
  * conversation's `seq` decides which is newer.
@@ -323,8 +377,9 @@ function stopTyping(conversation_id, user_id) {
   if (left.delete(`${conversation_id}/${user_id}`)) typing.value = left;
 }
 
-parley.on("unrecovered", ({ namespace }) => {
-  if (namespace !== "/chat" || !me.value) return;
+parley.on("unrecovered", ({ namespace, room }) => {
+  // Each event about gathered marks contains all of them.
+  if (namespace !== "/chat" || room.startsWith("marks:") || !me.value) return;
   adjusted.clear();
   void loadChats();
 });

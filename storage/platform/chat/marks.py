@@ -1,9 +1,11 @@
 """Read and delivery marks: how far users have read or received conversations.
 
 `seq` is the mark, and `told_seq` its published value. A step stores when a mark was published.
+`unread_from` is the first number that the user marked as unread; others never learn of it.
 """
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 from sqlalchemy import (
@@ -33,13 +35,15 @@ marks = Table(
     Column("seq", BigInteger, nullable=False),
     Column("told_seq", BigInteger, nullable=False),
     Column("told_at", Instant),
+    Column("unread_from", BigInteger),
     info=personal(
         on_erasure_of={"user_id": KeepRow()},
-        unchanged="conversation_id user_id kind seq told_seq told_at",
+        unchanged="conversation_id user_id kind seq told_seq told_at unread_from",
         export=Export(
             file="read_marks",
-            description="How far you have read or received each conversation.",
-            columns="conversation_id kind seq",
+            description="How far you have read or received each conversation, and from which "
+            "number on you marked it as unread.",
+            columns="conversation_id kind seq unread_from",
         ),
         not_exported="user_id told_seq told_at",
         narrowed_by={"conversation_id": "conversation_members.conversation_id"},
@@ -68,11 +72,14 @@ steps = Table(
 )
 
 
+MarkKind = Literal["read", "delivered"]
+
+
 class Reached(msgspec.Struct):
     """A user has read or received a message; `at` is when that was first published, if known."""
 
     user_id: str
-    kind: str
+    kind: MarkKind
     at: datetime | None
 
 
@@ -81,17 +88,19 @@ class Mark(msgspec.Struct):
 
     conversation_id: str
     user_id: str
-    kind: str
+    kind: MarkKind
     seq: int
     told_seq: int
     told_at: datetime | None
+    unread_from: int | None = None
 
 
 _k = marks.c
+_CHANGING = ("seq", "told_seq", "told_at", "unread_from")
 _mark = insert(marks)
 _KEEP_MARK = _mark.on_conflict_do_update(
     index_elements=[_k.conversation_id, _k.user_id, _k.kind],
-    set_={name: _mark.excluded[name] for name in ("seq", "told_seq", "told_at")},
+    set_={name: _mark.excluded[name] for name in _CHANGING},
 )
 _LOCK_MARK = (
     select(marks)
@@ -145,7 +154,7 @@ def keep_mark(tx: Queries, mark: Mark) -> None:
     tx.run(_KEEP_MARK, **msgspec.structs.asdict(mark))
 
 
-def lock_mark(tx: Queries, conversation_id: str, user_id: str, kind: str) -> Mark:
+def lock_mark(tx: Queries, conversation_id: str, user_id: str, kind: MarkKind) -> Mark:
     """The mark, created if there is none, and locked until the commit."""
     this = {"of_conversation": conversation_id, "of_user": user_id, "of_kind": kind}
     found = tx.one(Mark, _LOCK_MARK, **this)

@@ -159,6 +159,13 @@ _COUNT_IN = (
         IN_NOW,
     )
 )
+_FIRST_IN = (
+    select(_m.user_id)
+    .where(_m.conversation_id == bindparam("of_conversation"), IN_NOW)
+    .limit(bindparam("limit"))
+    .subquery()
+)
+_COUNT_FIRST = select(func.count()).select_from(_FIRST_IN)
 _COUNTS = (
     select(_m.conversation_id, func.count())
     .where(_m.conversation_id.in_(bindparam("conversation_ids", expanding=True)), IN_NOW)
@@ -242,6 +249,12 @@ def count_members(tx: Queries, conversation_ids: list[str]) -> dict[str, int]:
     """The number of current members by conversation; without conversations that have none."""
     rows = tx.all(Count, _COUNTS, conversation_ids=conversation_ids)
     return {row.conversation_id: row.members for row in rows}
+
+
+def has_more_than(tx: Queries, conversation_id: str, number: int) -> bool:
+    """Whether a conversation has more than `number` members, without counting the others."""
+    counted = tx.scalar(_COUNT_FIRST, of_conversation=conversation_id, limit=number + 1)
+    return int(counted) > number
 
 
 def list_members(tx: Queries, conversation_ids: list[str]) -> list[Member]:

@@ -20,6 +20,9 @@ ACCESS = Access(
             "delete": SIGNED_IN,
             "mark_read": SIGNED_IN,
             "mark_delivered": SIGNED_IN,
+            "mark_unread": SIGNED_IN,
+            "watch": SIGNED_IN,
+            "unwatch": SIGNED_IN,
             "typing": SIGNED_IN,
             "history": SIGNED_IN,
             "list": SIGNED_IN,
@@ -41,12 +44,14 @@ ACCESS = Access(
     taken={
         "/chat mark_read seq": "the user's own read and delivery marks",
         "/chat mark_delivered seq": "the user's own read and delivery marks",
+        "/chat mark_unread seq": "the user's own unread messages",
         "/chat set_role role": "owners set the roles of their group's members",
     },
     anybodys={
         ("/chat", "media_links"): "messages that the user cannot read are left out",
         ("/chat", "open"): "user ids are public: anyone can address a user by id",
         ("/chat", "create_group"): "user ids are public: anyone can address a user by id",
+        ("/chat", "unwatch"): "nothing happens to rooms that one does not watch",
         ("/chat", "block"): "user ids are public: anyone can address a user by id",
     },
     theirs={
@@ -62,6 +67,8 @@ ACCESS = Access(
         ("/chat", "delete"): ("message_id", {}),
         ("/chat", "mark_read"): ("conversation_id", {"seq": 1}),
         ("/chat", "mark_delivered"): ("conversation_id", {"seq": 1}),
+        ("/chat", "mark_unread"): ("conversation_id", {}),
+        ("/chat", "watch"): ("conversation_id", {}),
         ("/chat", "typing"): ("conversation_id", {}),
         ("/chat", "history"): ("conversation_id", {}),
         ("/chat", "rename"): ("conversation_id", {"name": "mine"}),

@@ -7,6 +7,7 @@ from sqlalchemy import func, select, text
 
 from handlers.platform.chat.contracts.messages import LinkPreview
 from handlers.platform.chat.public import hide, lock_text, show_preview
+from handlers.platform.chat.service import marks
 from storage.platform.chat import conversations
 from storage.platform.chat import members as chat_members
 from storage.platform.chat import messages as chat_messages
@@ -116,6 +117,31 @@ async def test_a_card_that_is_hidden_while_its_booking_changes_stays_hidden(worl
     await world.settle()
     hidden = await ben.call("/chat", "get", message_id=card["id"])
     assert (hidden["hidden"], hidden["card"]) == (True, None)
+
+
+async def test_marks_are_published_after_a_mark_that_found_the_timer_set(world, monkeypatch):
+    people = [await (await world.person(f"p{n}")).enter("/chat") for n in range(6)]
+    ana, ben, cleo, *_ = people
+    chat = await talk(*people)
+    here = {"conversation_id": chat, "seq": (await say(ana, chat, "said"))["seq"]}
+    await ana.call("/chat", "watch", conversation_id=chat)
+    await ben.call("/chat", "mark_read", **here)
+    gather, pauses = marks.gather, []
+
+    def gather_and_pause(tx, conversation_id):
+        gather(tx, conversation_id)
+        pauses.append(conversation_id)
+        if tx.dialect == "postgresql":
+            tx.scalar(select(func.pg_sleep(0.3)))
+
+    monkeypatch.setattr(marks, "gather", gather_and_pause)
+    marking = asyncio.ensure_future(cleo.call("/chat", "mark_read", **here))
+    await until(lambda: pauses)
+    world.clock.advance(5)
+    await world.app.timers.fire()
+    await marking
+    readers = {ben.id, cleo.id}
+    await ana.event("MARKS_GATHERED", lambda data: {*data["read"]} == readers, WITHIN_S)
 
 
 def show_link_preview(tx, message_id):

@@ -99,6 +99,7 @@ class ChatMirror(Mirror):
     listed: dict[str, Any] = field(default_factory=dict)
     own: dict[str, Any] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
+    unread_from: dict[str, int] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     pinned: set[str] = field(default_factory=set)
     restored: set[str] = field(default_factory=set)
@@ -177,9 +178,12 @@ class ChatMirror(Mirror):
         elif heard.name == "PERSON_BLOCKED":
             change = self.blocked.add if heard.data["on"] else self.blocked.discard
             change(heard.data["person_id"])
+        elif heard.name == "CONVERSATION_MARKED_UNREAD":
+            self.unread_from[heard.data["conversation_id"]] = heard.data["seq"]
         else:
             assert heard.name == "CONVERSATION_READ"
             self.read[heard.data["conversation_id"]] = heard.data["seq"]
+            self.unread_from.pop(heard.data["conversation_id"], None)
 
     def _conversation_of(self, heard: Heard) -> Any:
         return self.conversations[heard.meta["room"].removeprefix("chat:")]
@@ -194,11 +198,15 @@ class ChatMirror(Mirror):
     def counts(self) -> dict[str, Any]:
         """`(unread, last message)` of each conversation, computed from the other state."""
         return {
-            conversation_id: self._count(
-                conversation_id, max(one["read"].get(self.me, 0), self.read.get(conversation_id, 0))
-            )
-            for conversation_id, one in self.conversations.items()
+            conversation_id: self._count(conversation_id, self._read_up_to(conversation_id))
+            for conversation_id in self.conversations
         }
+
+    def _read_up_to(self, conversation_id: str) -> int:
+        if (unread_from := self.unread_from.get(conversation_id)) is not None:
+            return unread_from - 1
+        shared = self.conversations[conversation_id]["read"].get(self.me, 0)
+        return max(shared, self.read.get(conversation_id, 0))
 
     def _count(self, conversation_id: str, read: int) -> Any:
         here = [m for m in self.messages.values() if m["conversation_id"] == conversation_id]
@@ -309,6 +317,7 @@ def private_steps(scene: Scene) -> list[Step]:
         lambda: scene.call_on(ben, "set_role", "shared", user_id=ana.id, role="owner"),
         lambda: ana.call("/profile", "update", settings={"read_receipts": False}),
         lambda: scene.read(ana, "five"),
+        lambda: ana.call("/chat", "mark_unread", **there),
     ]
 
 
@@ -321,10 +330,11 @@ async def test_a_snapshot_of_conversations_plus_its_events_is_the_current_state(
     await talk(ben, cleo)
     group = (await ben.call("/chat", "create_group", name="G", member_ids=[cleo.id]))["id"]
     scene = Scene(world, ana, ben, cleo, chat, group)
-    await check(
-        world, ana, "/chat", ChatMirror, [*message_steps(scene, shop), *private_steps(scene)]
-    )
-    fresh = ChatMirror(read={chat: scene.said["five"]["seq"]})
+    steps = [*message_steps(scene, shop), *private_steps(scene)]
+    gathered = {"MARKS_GATHERED"}  # of larger groups, see test_gathered_marks.py
+    await check(world, ana, "/chat", ChatMirror, steps, gathered)
+    five = scene.said["five"]["seq"]
+    fresh = ChatMirror(read={chat: five}, unread_from={chat: five})
     await fresh.fetch(ana)
     assert fresh.listed == fresh.counts()
     assert group not in fresh.conversations

@@ -1,10 +1,22 @@
 """The commands of /chat that read messages and move marks."""
 
+from functools import partial
+
 from handlers.kit.context import Context
 from handlers.kit.contract import Empty
 from handlers.kit.cost import Cost
 from handlers.platform.chat import chat
-from handlers.platform.chat.contracts.marks import GetReceipts, MoveMark, ReceiptsOff, ReceiptsView
+from handlers.platform.chat.contracts.marks import (
+    GetReceipts,
+    MarksView,
+    MarkUnread,
+    MoveMark,
+    NothingToMark,
+    ReceiptsOff,
+    ReceiptsView,
+    UnwatchMarks,
+    WatchMarks,
+)
 from handlers.platform.chat.contracts.media import (
     LinkedMedia,
     LinksView,
@@ -22,7 +34,8 @@ from handlers.platform.chat.contracts.messages import (
     ReadHistory,
     Search,
 )
-from handlers.platform.chat.service import history, marks, media, pins, receipts
+from handlers.platform.chat.contracts.rooms import marks_room
+from handlers.platform.chat.service import gathering, history, marks, media, pins, receipts, unread
 from handlers.platform.chat.service import search as searching
 from handlers.platform.uploads import public as uploads
 
@@ -31,6 +44,8 @@ PAGE = Cost(reads=66_000, answer_kib=3_000)
 MESSAGE = Cost(reads=800)
 LINKS = Cost(reads=3_000, answer_kib=256)
 """For each of up to fifty messages: the message, its reader's memberships, and the upload."""
+MARKS = Cost(reads=16_000)
+"""A group has up to 5,000 members, each with two marks."""
 
 
 @chat.command(name="get", costs=MESSAGE)
@@ -85,6 +100,27 @@ async def mark_read(ctx: Context, ask: MoveMark) -> Empty:
 async def mark_delivered(ctx: Context, ask: MoveMark) -> Empty:
     """Mark messages as received up to a number; the mark never moves back."""
     return await ctx.transact(marks.move, ask, "delivered")
+
+
+@chat.command(refuses=(NothingToMark,))
+async def mark_unread(ctx: Context, ask: MarkUnread) -> Empty:
+    """Mark messages as unread, for yourself only; your read receipts stay."""
+    return await ctx.transact(unread.mark_unread, ask)
+
+
+@chat.command(costs=MARKS, watches=marks_room)
+async def watch(ctx: Context, ask: WatchMarks) -> MarksView:
+    """Get the read and delivery marks of a conversation, and subscribe to their changes."""
+    room = marks_room(ask.conversation_id)
+    read = partial(ctx.read, gathering.get_watched, ask.conversation_id)
+    return await ctx.rooms.follow("/chat", room, read)
+
+
+@chat.command()
+async def unwatch(ctx: Context, ask: UnwatchMarks) -> Empty:
+    """Unsubscribe from the marks of a conversation."""
+    ctx.rooms.unfollow("/chat", marks_room(ask.conversation_id))
+    return Empty()
 
 
 @chat.command(name="history", costs=PAGE)

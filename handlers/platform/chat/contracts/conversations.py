@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from handlers.kit.contract import (
     Bound,
@@ -21,6 +21,7 @@ from handlers.kit.contract import (
     View,
 )
 from handlers.kit.errors import Refusal
+from handlers.platform.chat.contracts.marks import Marks
 from handlers.platform.chat.contracts.messages import MessageView
 from handlers.platform.chat.contracts.rooms import chat_room
 from rooms import names
@@ -100,7 +101,8 @@ class ConversationView(View):
 
     A group has at least one owner. Its picture, if any, is at `/pictures/<picture_id>`. Up to 32
     members, `read` and `delivered` map each member to a message number; above that, they count the
-    members who have read (or received) the newest message.
+    members who have read (or received) the newest message. With more than five members, their
+    events are MARKS_GATHERED, and `marks_seq` is the number of the last one.
     """
 
     PERSONAL: ClassVar[Personal] = {"id": {"name": "Group"}}
@@ -112,8 +114,9 @@ class ConversationView(View):
     owner_ids: list[str]
     picture_id: str | None
     seq: int
-    read: dict[str, int] | int
-    delivered: dict[str, int] | int
+    read: Marks
+    delivered: Marks
+    marks_seq: int | UnsetType = UNSET
 
 
 class ListedConversationView(ConversationView, kw_only=True):

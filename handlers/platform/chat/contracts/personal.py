@@ -91,9 +91,18 @@ class ConversationAdjusted(_OfPerson):
 
 
 class ConversationRead(_OfPerson):
-    """A user with read receipts off has read a conversation up to `seq`."""
+    """The user has read a conversation up to `seq`; sent when MESSAGE_READ is not."""
 
     NAME: ClassVar[str] = "CONVERSATION_READ"
+    COUNTS_IN_REPLAY: ClassVar[bool] = False
+    conversation_id: str
+    seq: Seq
+
+
+class ConversationMarkedUnread(_OfPerson):
+    """The user marked the messages from number `seq` on as unread."""
+
+    NAME: ClassVar[str] = "CONVERSATION_MARKED_UNREAD"
     conversation_id: str
     seq: Seq
 

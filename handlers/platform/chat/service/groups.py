@@ -9,6 +9,7 @@ Invariants:
 from typing import Any
 
 from handlers.kit.errors import Conflict, Forbidden, Invalid, NotFound
+from handlers.kit.life import WatchingEnded
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import (
     ChangeMember,
@@ -24,7 +25,7 @@ from handlers.platform.chat.contracts.conversations import (
     SetGroupPicture,
     SetRole,
 )
-from handlers.platform.chat.contracts.rooms import chat_room
+from handlers.platform.chat.contracts.rooms import chat_room, marks_room
 from handlers.platform.chat.rules import ChatRules
 from handlers.platform.chat.service.blocks import check_no_block
 from handlers.platform.chat.service.filtering import require_clean
@@ -167,6 +168,7 @@ def _end_membership(
     seq = tx.take_number("/chat", chat_room(row.id))
     chat_members.end_membership(tx, row.id, user_id, seq)
     chat_states.clear_draft(tx, row.id, user_id)  # its user can no longer send or delete it
+    tx.publish(WatchingEnded(user_id=user_id, of_namespace="/chat", room=marks_room(row.id)))
     return _publish(tx, MemberRemoved, row, seq, user_id, note, by=by)
 
 

@@ -1,10 +1,13 @@
 """Read and delivery marks: the sequence number up to which a user has read or received.
 
-A mark is stored at once. It is published at most once every `read_mark_every_s`: the first one
-immediately, later ones by a timer that publishes the latest.
+Invariants:
+- A mark is stored at once and only increases. Each user's mark is published at most once every
+  `read_mark_every_s`: the first one immediately, later ones by a timer that publishes the latest.
+- In a conversation of up to `MARKS_AT_ONCE_MAX` members, an event in the conversation's room
+  publishes the mark. In a larger one, `service/gathering.py` publishes the marks of all members
+  together. The user's own devices receive their read mark without this delay.
+- Transactions lock the user's membership before the mark, so nobody publishes a mark after leaving.
 """
-
-from typing import Literal
 
 from handlers.kit.contract import Empty
 from handlers.kit.errors import Invalid
@@ -12,39 +15,50 @@ from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.marks import MarkDue, MessageDelivered, MessageRead, MoveMark
 from handlers.platform.chat.contracts.personal import ConversationRead
 from handlers.platform.chat.contracts.rooms import chat_room
-from handlers.platform.chat.service.members import check_member
+from handlers.platform.chat.service.gathering import are_gathered, gather
+from handlers.platform.chat.service.members import hold_member
 from handlers.platform.presence import public as presences
 from handlers.platform.profile import public as profiles
 from storage.platform.chat import conversations as store
 from storage.platform.chat import marks as chat_marks
 from storage.platform.chat import members as chat_members
-from storage.platform.chat.marks import Mark
+from storage.platform.chat.marks import Mark, MarkKind
+from storage.platform.chat.members import Membership
 
-MarkKind = Literal["read", "delivered"]
 HELD_MAX = 100
-EVENTS: dict[str, type[MessageRead] | type[MessageDelivered]] = {
+EVENTS: dict[MarkKind, type[MessageRead] | type[MessageDelivered]] = {
     "read": MessageRead,
     "delivered": MessageDelivered,
 }
 
 
 def move(tx: Transaction, ask: MoveMark, kind: MarkKind) -> Empty:
-    """Raise the actor's mark; a lower one changes nothing."""
-    check_member(tx, ask.conversation_id)
+    """Raise the actor's mark; a lower one only ends what they marked as unread.
+
+    Raises NotFound or Invalid.
+    """
+    membership = hold_member(tx, ask.conversation_id)
     if ask.seq > tx.head("/chat", chat_room(ask.conversation_id)):
         raise Invalid(details={"path": "$.seq", "expected": "the number of an earlier event"})
     mark = chat_marks.lock_mark(tx, ask.conversation_id, tx.actor.id, kind)
     if ask.seq > mark.seq:
-        mark.seq = ask.seq
-        _publish_or_wait(tx, mark, kind)
+        mark.seq, mark.unread_from = ask.seq, None
+        _publish_or_wait(tx, mark, membership)
+    elif mark.unread_from is not None and ask.seq >= mark.unread_from:
+        mark.unread_from = ask.seq + 1 if ask.seq < mark.seq else None
+        chat_marks.keep_mark(tx, mark)
+        _publish_to_own_devices(tx, mark, ask.seq)
     return Empty()
 
 
 def publish_due(tx: Transaction, event: MarkDue) -> None:
-    """Publish the latest mark, unless it was published meanwhile."""
+    """Publish the latest mark, unless it was published meanwhile or its user has left."""
+    membership = chat_members.hold_membership(tx, event.conversation_id, event.user_id)
+    if membership is None:
+        return
     mark = chat_marks.lock_mark(tx, event.conversation_id, event.user_id, event.kind)
     if mark.seq > mark.told_seq:
-        _publish(tx, mark)
+        _publish(tx, mark, membership)
 
 
 def publish_held(tx: Transaction, user_id: str) -> None:
@@ -58,35 +72,36 @@ def publish_held(tx: Transaction, user_id: str) -> None:
         tx.publish(MarkDue(conversation_id=conversation_id, user_id=user_id, kind="delivered"))
 
 
-def _publish_or_wait(tx: Transaction, mark: Mark, kind: MarkKind) -> None:
+def _publish_or_wait(tx: Transaction, mark: Mark, membership: Membership) -> None:
     every = tx.rules.span("read_mark_every_s")
     # `told_at` may be later than now: another device was faster, or the clock stepped back.
     if mark.told_at is None or abs(tx.now - mark.told_at) >= every:
-        _publish(tx, mark)
+        _publish(tx, mark, membership)
         return
     chat_marks.keep_mark(tx, mark)
-    due = MarkDue(conversation_id=mark.conversation_id, user_id=mark.user_id, kind=kind)
-    timer = f"mark:{kind}:{mark.conversation_id}:{mark.user_id}"
+    due = MarkDue(conversation_id=mark.conversation_id, user_id=mark.user_id, kind=mark.kind)
+    timer = f"mark:{mark.kind}:{mark.conversation_id}:{mark.user_id}"
     tx.publish_later(due, mark.told_at + every, timer)
 
 
-def _publish(tx: Transaction, mark: Mark) -> None:
-    """Publish a mark, unless its user has left the conversation.
+def _publish(tx: Transaction, mark: Mark, membership: Membership) -> None:
+    """Publish or gather a mark.
 
     After a block, only the user's own devices get it: the mark would show the other user that this
     one is active.
     """
-    store.lock_conversation(tx, mark.conversation_id)
-    membership = chat_members.find_membership(tx, mark.conversation_id, mark.user_id)
-    if membership is None:
-        return
     mark.told_at = tx.now
     if membership.closed or _hides_marks(tx, mark):
-        _publish_to_own_devices(tx, mark)
+        chat_marks.keep_mark(tx, mark)
+        _publish_to_own_devices(tx, mark, mark.seq)
         return
     mark.told_seq = mark.seq
     chat_marks.keep_mark(tx, mark)
     chat_marks.insert_step(tx, mark)
+    if are_gathered(tx, mark.conversation_id):
+        gather(tx, mark.conversation_id)
+        _publish_to_own_devices(tx, mark, mark.seq)
+        return
     event = EVENTS[mark.kind]
     tx.publish(event(conversation_id=mark.conversation_id, user_id=mark.user_id, seq=mark.seq))
 
@@ -102,10 +117,8 @@ def _hides_marks(tx: Transaction, mark: Mark) -> bool:
     return not profiles.get_user(tx, mark.user_id).settings.read_receipts
 
 
-def _publish_to_own_devices(tx: Transaction, mark: Mark) -> None:
-    """Store a mark, and publish a read mark to the devices of its user only."""
-    chat_marks.keep_mark(tx, mark)
-    if mark.kind != "read":
-        return
-    own = ConversationRead(user_id=mark.user_id, conversation_id=mark.conversation_id, seq=mark.seq)
-    tx.publish(own)
+def _publish_to_own_devices(tx: Transaction, mark: Mark, seq: int) -> None:
+    """Tell the devices of its user how far they have read; delivery marks do not matter to them."""
+    if mark.kind == "read":
+        own = ConversationRead(user_id=mark.user_id, conversation_id=mark.conversation_id, seq=seq)
+        tx.publish(own)

@@ -1,13 +1,15 @@
 """Views of messages and conversations, made from their rows."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from handlers.kit.transaction import Transaction
 from handlers.platform.chat.contracts.conversations import ConversationView
+from handlers.platform.chat.contracts.marks import Marks, MarksView
 from handlers.platform.chat.contracts.messages import (
     Card,
     LinkPreview,
@@ -15,7 +17,7 @@ from handlers.platform.chat.contracts.messages import (
     MessageView,
     Reaction,
 )
-from handlers.platform.chat.contracts.rooms import chat_room
+from handlers.platform.chat.contracts.rooms import chat_room, marks_room
 from rooms import names
 from storage.events.log import list_heads
 from storage.platform.chat import conversations as store
@@ -27,6 +29,13 @@ from storage.platform.chat.marks import Mark
 from storage.platform.chat.messages import MessageRow
 
 MARKS_BY_PERSON_MAX = 32
+MARKS_AT_ONCE_MAX = 5
+"""The maximum number of members whose marks are published one by one.
+
+A message to five members then takes at most ten numbers: its own, five read marks and four delivery
+marks. A replay, which does not count marks towards the maximum in a room, still fits into the
+maximum of a connection.
+"""
 NAMED_MAX = 32
 """The maximum number of users named for each emoji of a message."""
 
@@ -101,7 +110,9 @@ def conversation_views(
         marks[mark.conversation_id].append(mark)
     large = [one for one in ids if len(members[one]) > MARKS_BY_PERSON_MAX]
     newest = store.list_newest_seqs(tx, large) if large else {}
-    heads = seqs if seqs is not None else _heads(tx, ids)
+    heads = seqs if seqs is not None else _heads(tx, ids, chat_room)
+    gathering = [one for one in ids if len(members[one]) > MARKS_AT_ONCE_MAX]
+    marks_heads = _heads(tx, gathering, marks_room) if gathering else {}
     return [
         ConversationView(
             id=row.id,
@@ -115,19 +126,35 @@ def conversation_views(
             delivered=_published_marks(
                 marks[row.id], "delivered", members[row.id], newest.get(row.id)
             ),
+            marks_seq=marks_heads.get(row.id, UNSET),
         )
         for row in rows
     ]
 
 
-def _heads(tx: Transaction, ids: list[str]) -> dict[str, int]:
-    streams = {names.stream("/chat", chat_room(one)): one for one in ids}
+def marks_view(tx: Transaction, conversation_id: str) -> MarksView:
+    """The published marks of one conversation."""
+    members = [one.user_id for one in chat_members.list_members(tx, [conversation_id])]
+    marks = chat_marks.list_marks(tx, [conversation_id])
+    newest = None
+    if len(members) > MARKS_BY_PERSON_MAX:
+        newest = store.list_newest_seqs(tx, [conversation_id]).get(conversation_id)
+    return MarksView(
+        conversation_id=conversation_id,
+        read=_published_marks(marks, "read", members, newest),
+        delivered=_published_marks(marks, "delivered", members, newest),
+        message_seq=newest,
+        seq=tx.head("/chat", marks_room(conversation_id)),
+    )
+
+
+def _heads(tx: Transaction, ids: list[str], room_of: Callable[[str], str]) -> dict[str, int]:
+    """The last numbers of these conversations' rooms of one kind."""
+    streams = {names.stream("/chat", room_of(one)): one for one in ids}
     return {streams[name]: seq for name, seq in list_heads(tx, list(streams)).items()}
 
 
-def _published_marks(
-    marks: list[Mark], kind: str, members: list[str], newest: int | None
-) -> dict[str, int] | int:
+def _published_marks(marks: list[Mark], kind: str, members: list[str], newest: int | None) -> Marks:
     """The published marks by user, so that a snapshot agrees with later events.
 
     In a large conversation, the number of members whose mark has reached the newest message.

@@ -22,12 +22,17 @@ function readUpTo(conversation_id) {
   return typeof marks === "object" ? marks[me.value?.id ?? ""] ?? 0 : 0;
 }
 
+/** Whether it can be unread. A mark on one's own message would count as one more reader of it.
+ * @param {{sender_id: string | null}} message */
+const isFromOther = ({ sender_id }) => sender_id !== me.value?.id;
+
 /** Marks messages as read once they are shown in a visible window.
  * @param {string} conversation_id @param {number} seq */
 function useReading(conversation_id, seq) {
   useEffect(() => {
     const mark = () => {
-      if (seq <= readUpTo(conversation_id) || document.visibilityState !== "visible") return;
+      const isRead = seq <= readUpTo(conversation_id) && !chatOf(conversation_id)?.unread;
+      if (isRead || document.visibilityState !== "visible") return;
       noteRead(conversation_id, seq);
       parley.call("/chat", "mark_read", { conversation_id, seq }).catch(() => {});
     };
@@ -35,6 +40,17 @@ function useReading(conversation_id, seq) {
     document.addEventListener("visibilitychange", mark);
     return () => document.removeEventListener("visibilitychange", mark);
   }, [conversation_id, seq]);
+}
+
+/** Watches the marks of a group of more than five members while it is shown.
+ * @param {string} conversation_id @param {boolean} gathered */
+function useMarks(conversation_id, gathered) {
+  useEffect(() => {
+    if (!gathered) return undefined;
+    const ask = { conversation_id };
+    parley.call("/chat", "watch", ask).catch(() => {});
+    return () => void (me.value && parley.call("/chat", "unwatch", ask).catch(() => {}));
+  }, [conversation_id, gathered]);
 }
 
 /** @param {{id: string}} props */
@@ -56,7 +72,8 @@ export function Chat({ id, at }) {
   const messages = kept(history?.messages ?? []);
   const pins = kept(usePins(id).state.value?.messages ?? []);
   useNames(chat?.member_ids ?? []);
-  useReading(id, at ? 0 : messages.at(-1)?.seq ?? 0);
+  useMarks(id, chat?.marks_seq !== undefined);
+  useReading(id, at ? 0 : messages.findLast(isFromOther)?.seq ?? 0);
   const unknown = !chat && chats.value !== null;
   useEffect(() => void (unknown && loadChats()), [unknown]);
   return html`

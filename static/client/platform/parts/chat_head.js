@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
 import { useBlocked } from "../blocked.js";
-import { isMuted } from "../chats.js";
+import { isMuted, markUnread } from "../chats.js";
 import { Dot } from "../presence.js";
 import { parley } from "../../state.js";
 import { systems } from "../../systems.js";
@@ -81,6 +81,7 @@ export function ChatHead({ chat }) {
         Members (${chat.member_ids.length})</button>`}
       <${Quiet} chat=${chat} ask=${() => (dialog.value = "mute")} />
       <${Away} chat=${chat} />
+      <${Do} action=${() => markUnread(chat.id)}>Mark as unread<//>
       ${direct && html`<${Block} user_id=${other} />`}
     </div>
     ${dialog.value === "members" && html`<${Members} chat=${chat} onClose=${close} />`}

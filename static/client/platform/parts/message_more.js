@@ -1,7 +1,8 @@
-/** More actions on a message: pin it, remove it for oneself, and see who has read it. */
+/** More actions on a message: pin it, mark it as unread, remove it for oneself, see who read it. */
 
 import { html } from "htm/preact";
 import { useSignal } from "@preact/signals";
+import { markUnread } from "../chats.js";
 import { Name } from "../people.js";
 import { me, parley } from "../../state.js";
 import { moment } from "../../when.js";
@@ -40,6 +41,7 @@ export function More({ message, chat, pinned }) {
   const seen = useSignal(false);
   const message_id = message.id;
   const shown = !message.deleted && !message.hidden;
+  const unread = () => markUnread(message.conversation_id, message.seq);
   const remove = () => parley.call("/chat", "delete_for_me", { message_id });
   return html`
     <button type="button" class="plain" aria-expanded=${opened.value}
@@ -49,6 +51,8 @@ export function More({ message, chat, pinned }) {
         action=${() => pin(message_id, !pinned)}>${pinned ? "Unpin" : "Pin"}<//>`}
       ${message.sender_id === me.value?.id && !message.deleted && html`
         <button type="button" class="plain" onClick=${() => (seen.value = true)}>Seen by</button>`}
+      ${message.sender_id !== me.value?.id && !message.deleted && html`<${Do} class="plain"
+        action=${unread}>Mark as unread from here<//>`}
       <${Do} class="plain" action=${remove}>Delete for me<//>`}
     ${seen.value && html`
       <${SeenBy} message_id=${message_id} onClose=${() => (seen.value = false)} />`}`;

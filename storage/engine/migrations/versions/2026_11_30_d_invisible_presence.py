@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_30_d_invisible_presence"
-down_revision = "2026_11_30_a_withdrawn"
+down_revision = "2026_11_30_c_marked_unread"
 branch_labels = None
 depends_on = None
 
