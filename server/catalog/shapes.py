@@ -10,7 +10,7 @@ from msgspec import NODEFAULT, Struct, inspect
 from msgspec.json import schema_components
 
 from handlers.kit.bounds import bounded, most_of, schema_of_bound
-from handlers.kit.contract import Bound, Request, View
+from handlers.kit.contract import Bound, Event, Request, View
 from handlers.kit.rules import Rules
 
 REF = "#/components/schemas/{name}"
@@ -64,11 +64,11 @@ class Shapes:
         return tuple(m.value for m in found.cls) if isinstance(found, inspect.EnumType) else None
 
     def members(self, cls: type) -> list[Member]:
-        """The fields of a struct."""
+        """The fields of a struct that are sent."""
         found = self._found[cls]
         if isinstance(found, inspect.EnumType):
             raise TypeError(f"{cls.__name__} has alternatives, not fields")
-        fields = [self._member(found.cls, field) for field in found.fields]
+        fields = [self._member(found.cls, field) for field in sent_fields(found)]
         if found.tag_field is None:
             return fields
         return [Member(found.tag_field, inspect.LiteralType((found.tag,)), optional=False), *fields]
@@ -86,11 +86,15 @@ class Shapes:
         schemas = {
             names[REF.format(name=inside)]: renamed(schema, names)
             for inside, schema in components.items()
+            if REF.format(name=inside) in names  # others are in private fields only
         }
         for cls in self.classes:
             if self.choices_of(cls) is None:
-                schemas[self.names[cls]] |= {"title": self.names[cls]} | self._required(cls)
-                self._add_bounds(cls, schemas[self.names[cls]])
+                schema = schemas[self.names[cls]]
+                schema |= {"title": self.names[cls]} | self._required(cls)
+                for name in private_of(cls):
+                    del schema["properties"][name]
+                self._add_bounds(cls, schema)
         return {name: schemas[name] for name in sorted(schemas)}
 
     def _names_by_ref(self, refs: Iterable[dict[str, str]]) -> dict[str, str]:
@@ -119,6 +123,15 @@ class Shapes:
         if field.name in bounds_of(cls):
             kind = bounded(kind, most_of(cast(type[Request], cls), field.name, self._rules))
         return Member(field.encode_name, kind, optional)
+
+
+def private_of(cls: type) -> tuple[str, ...]:
+    """The fields of an event that are never sent to clients."""
+    return cls.PRIVATE if issubclass(cls, Event) else ()
+
+
+def sent_fields(kind: inspect.StructType) -> list[inspect.Field]:
+    return [field for field in kind.fields if field.name not in private_of(kind.cls)]
 
 
 def bounds_of(cls: type) -> Mapping[str, Bound]:
@@ -150,7 +163,7 @@ def parts(kind: inspect.Type) -> Iterable[inspect.Type]:
     """The types that `kind` consists of."""
     match kind:
         case inspect.StructType():
-            return [field.type for field in kind.fields]
+            return [field.type for field in sent_fields(kind)]
         case inspect.UnionType():
             return kind.types
         case inspect.DictType():

@@ -96,8 +96,6 @@ export type PresenceStatus = "active" | "away" | "busy";
 
 export type Reason = "harassment" | "hate" | "illegal" | "other" | "sexual" | "spam" | "violence";
 
-export type ReasonCode = "account_closed" | "account_closing" | "call_not_held" | "hour_withdrawn";
-
 export type Reminder = "day" | "hour" | "minutes";
 
 export type Role = "member" | "owner";
@@ -2036,11 +2034,11 @@ export interface Events {
     /** The default week changed blocks, or created them for a coming week. */
     DEFAULT_SCHEDULE_SET: { blocks: Block[] };
     /** The waiting list ended without a place: the block began or was withdrawn. */
-    WAITING_LIST_CLOSED: { block: Block; user_id: string; reason: "begun" | "withdrawn" };
+    WAITING_LIST_CLOSED: { block: Block; reason: "begun" | "withdrawn" };
     /** A place became free and is reserved for the first user on the waiting list. */
-    WAITING_LIST_OFFERED: { block: Block; user_id: string; expires_at: string };
+    WAITING_LIST_OFFERED: { block: Block; expires_at: string };
     /** The user did not take the offered place in time, or the place was withdrawn. */
-    WAITING_LIST_OFFER_EXPIRED: { block: Block; user_id: string; expires_at: string };
+    WAITING_LIST_OFFER_EXPIRED: { block: Block; expires_at: string };
     /** The override of one week changed blocks. */
     WEEKLY_SCHEDULE_UPDATED: { blocks: Block[] };
   };
@@ -2048,11 +2046,11 @@ export interface Events {
     /** The consultant approved the booking. */
     BOOKING_APPROVED: { booking: Booking };
     /** One side cancelled the booking, its block was withdrawn, or its call did not take place. */
-    BOOKING_CANCELLED: { booking: Booking; reason_code: ReasonCode | null };
+    BOOKING_CANCELLED: { booking: Booking };
     /** A participant ended the call of the booking, or its hour ended after a call. */
     BOOKING_COMPLETED: { booking: Booking };
     /** A booking was confirmed; follows BOOKING_APPROVED. `at_once`: by the terms. */
-    BOOKING_CREATED: { booking: Booking; at_once: boolean };
+    BOOKING_CREATED: { booking: Booking };
     /** The consultant did not answer the request in time. */
     BOOKING_EXPIRED: { booking: Booking };
     /** The hour of an approved booking ended without a call; `attended` says who was there. */
@@ -2066,11 +2064,11 @@ export interface Events {
   };
   "/calendar": {
     /** A booking of the user begins soon. */
-    BOOKING_REMINDER: { booking_id: string; starts_at: string; other_id: string; reminder: Reminder; user_id: string };
+    BOOKING_REMINDER: { booking_id: string; starts_at: string; other_id: string; reminder: Reminder };
     /** The address of the user's calendar changed; `/calendar get` answers the new one. */
     CALENDAR_FEED_RENEWED: { user_id: string };
     /** The user switched reminders on or off. */
-    REMINDERS_SET: { user_id: string; reminders: Reminders };
+    REMINDERS_SET: { reminders: Reminders };
   };
   "/call": {
     /** The duration of the call was recorded. */
@@ -2082,7 +2080,7 @@ export interface Events {
     /** One participant lost the connection. */
     CALL_INTERRUPTED: { call: Call };
     /** The connection of one user became `good`, `poor` or `bad`; it is `good` at first. */
-    CALL_QUALITY_REPORTED: { call_id: string; user_id: string; quality: "bad" | "good" | "poor"; parties: [string, string] };
+    CALL_QUALITY_REPORTED: { call_id: string; user_id: string; quality: "bad" | "good" | "poor" };
     /** Both participants are connected again. */
     CALL_RESUMED: { call: Call };
     /** Both participants have joined. */
@@ -2161,9 +2159,9 @@ export interface Events {
   };
   "/notifications": {
     /** A user got a notification. */
-    NOTIFICATION_DISPATCHED: { user_id: string; notification: Notification };
+    NOTIFICATION_DISPATCHED: { notification: Notification };
     /** A user has read the notifications in `ids`; `unread` notifications are left. If it contains `withdrawn`, which is then true, these notifications are no longer listed. */
-    NOTIFICATION_READ: { user_id: string; ids: string[]; unread: number; withdrawn?: boolean };
+    NOTIFICATION_READ: { ids: string[]; unread: number; withdrawn?: boolean };
   };
   "/presence": {
     /** You set your status while you are invisible; others see it when you are visible again. */
@@ -2180,15 +2178,15 @@ export interface Events {
   };
   "/waiting-room": {
     /** A student who waits lost the last connection (`away`), or is back. */
-    WAITING_ROOM_CHANGED: { place: Place; consultant_id: string };
+    WAITING_ROOM_CHANGED: { place: Place };
     /** The consultant came, left, is late, or is in a call or no longer in one. */
     WAITING_ROOM_CONSULTANT_CHANGED: { place: Place; consultant: ConsultantState };
     /** The student's place ended: they did not return in time (`lost`), the hour ended (`closed`), or the booking was moved, cancelled, completed or missed. */
     WAITING_ROOM_ENDED: { place: Place; reason: EndReason };
     /** A student entered the waiting room. */
-    WAITING_ROOM_ENTERED: { place: Place; consultant_id: string };
+    WAITING_ROOM_ENTERED: { place: Place };
     /** A student left, was lost or admitted, or the waiting room closed. */
-    WAITING_ROOM_LEFT: { place: Place; consultant_id: string };
+    WAITING_ROOM_LEFT: { place: Place };
     /** The position or the expected wait of a student changed. */
     WAITING_ROOM_MOVED: { place: Place };
     /** The consultant admitted somebody who came after the student. */

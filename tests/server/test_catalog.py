@@ -34,7 +34,7 @@ from handlers.platform.profile.contracts import UserUpdated, UserView
 from rooms.packets import Packet, ephemeral_packet, event_packet
 from server.catalog import Catalog
 from server.catalog.audience import audience_of
-from server.catalog.vocabulary import EphemeralMeta, Meta
+from server.catalog.vocabulary import EphemeralMeta, Meta, declared_events
 from server.dispatch import error_body
 from storage.events.log import Numbered
 from tests.parts.node import find_node
@@ -374,6 +374,18 @@ def test_every_process_generates_the_same_files(registry: Registry) -> None:
     ).stdout
     here = Catalog(registry)
     assert there == "".join(here.files().values()) + here.asyncapi_json() + here.page()
+
+
+def test_private_fields_of_events_are_not_described(registry: Registry, document: Json) -> None:
+    contracts = Catalog(registry).contracts()
+    private = {event.NAME: event.PRIVATE for event in declared_events() if event.PRIVATE}
+    assert private["CALL_QUALITY_REPORTED"] == ("parties",)
+    for event in declared_events():
+        (line,) = re.findall(rf"^    {event.NAME}: (\{{.*);$", contracts, re.MULTILINE) or [""]
+        assert not [name for name in event.PRIVATE if f" {name}: " in line], event.NAME
+    schemas = document["components"]["schemas"]
+    assert "quality" in schemas["CallQualityReported"]["properties"]
+    assert "parties" not in schemas["CallQualityReported"]["properties"]
 
 
 # The audience.
