@@ -66,11 +66,10 @@ def late_at(tx: Transaction, room: RoomRow) -> datetime:
 
 
 def wait_s(tx: Transaction, room: RoomRow, ahead: int) -> int:
-    """The expected seconds of waiting with `ahead` students ahead.
+    """The expected seconds of waiting with `ahead` students ahead, including the current call.
 
-    The first call begins with the hour, and after the current call, which is any call of the
-    consultant. A call is assumed to last as long as the average call that the consultant finished
-    since the room opened.
+    The current call is any call of the consultant. A call is assumed to last as long as the average
+    call that the consultant finished since the room opened.
     """
     usual = tx.rules.of(WaitingRoomRules).usual_call_s
     if room.finished_calls:
@@ -79,8 +78,7 @@ def wait_s(tx: Transaction, room: RoomRow, ahead: int) -> int:
     if room.call_id is not None:
         since = room.call_started_at or tx.now
         rest = max(usual - int((tx.now - since).total_seconds()), 0)
-    until_start = max(int((room.starts_at - tx.now).total_seconds()), 0)
-    return max(rest, until_start) + ahead * usual
+    return rest + ahead * usual
 
 
 def publish_moves(tx: Transaction, room: RoomRow, before: list[PlaceView]) -> None:
