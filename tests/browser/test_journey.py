@@ -105,9 +105,9 @@ async def wait_and_be_admitted(ada: Viewer, ben: Viewer) -> None:
     await place.get_by_role("button", name="Admit").click()
 
 
-async def expect_video(viewer: Viewer, picture: str) -> None:
+async def expect_video(viewer: Viewer, picture: str, within_s: float = TIMEOUT_MS / 1000) -> None:
     """Wait until the remote video is `moving`, or `dark` because the camera is off."""
-    async with asyncio.timeout(TIMEOUT_MS / 1000):
+    async with asyncio.timeout(within_s):
         await viewer.page.evaluate(_PICTURES, picture)
 
 
