@@ -11,12 +11,13 @@ export class Meter {
   /** @type {Totals | null} */
   #last = null;
 
-  /** The connection since the last call; null for the first one, and after a new connection.
+  /** The connection since the last call; null for the first one, and after a new connection or an
+   * outage: what was lost in it says nothing about the connection since.
    * @param {RTCPeerConnection} pc @returns {Promise<Measured | null>} */
   async measure(pc) {
     const now = totals(await pc.getStats());
     const last = this.#last;
-    this.#last = now;
+    this.#last = pc.connectionState === "connected" ? now : null;
     if (!last || now.at <= last.at || now.in < last.in || now.out < last.out) return null;
     return difference(last, now, pc.connectionState === "connected");
   }

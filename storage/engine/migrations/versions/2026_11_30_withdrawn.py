@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2026_11_30_a_withdrawn"
-down_revision = "2026_11_29_video_quality"
+revision = "2026_11_30_withdrawn"
+down_revision = "2026_11_30_marked_unread"
 branch_labels = None
 depends_on = None
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2026_11_30_d_invisible_presence"
-down_revision = "2026_11_30_c_marked_unread"
+revision = "2026_11_30_invisible_presence"
+down_revision = "2026_11_29_video_quality"
 branch_labels = None
 depends_on = None
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2026_11_30_c_marked_unread"
-down_revision = "2026_11_30_a_withdrawn"
+revision = "2026_11_30_marked_unread"
+down_revision = "2026_11_30_invisible_presence"
 branch_labels = None
 depends_on = None
 
