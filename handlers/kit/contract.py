@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType, inspect
 
 from handlers.kit.texts import CHECKED, line, message, opaque, prose
+from rooms import names
 from storage.events.log import Membership as Membership
 
 END = r"$(?!\n)"
@@ -218,6 +219,22 @@ class Event(msgspec.Struct, kw_only=True):
     def membership(self) -> tuple[Membership, ...]:
         """The members that this event adds to a stream or removes from it."""
         return ()
+
+
+class UserEvent(Event):
+    """An event about one user: consumers get the events of each user in order."""
+
+    user_id: str
+
+    def key(self) -> str:
+        return f"user:{self.user_id}"
+
+
+class ToUser(UserEvent):
+    """An event for one user, in the user's own room: all devices of the user receive it."""
+
+    def rooms(self) -> tuple[str, ...]:
+        return (names.user(self.user_id),)
 
 
 EVENTS: dict[str, type[Event]] = {}

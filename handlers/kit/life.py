@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from handlers.kit.contract import Event, Moment
+from handlers.kit.contract import Event, Moment, UserEvent
 
 CONTROL_NAMESPACE = "/"
 CONTROL_ROOM = "control"
@@ -19,51 +19,39 @@ class InstanceLost(Event):
         return f"instance:{self.instance_id}"
 
 
-class SessionEnded(Event):
+class SessionEnded(UserEvent):
     """A session ended: every instance closes its connections."""
 
     NAME: ClassVar[str] = "SESSION_ENDED"
     NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE
     PLAIN: ClassVar[tuple[str, ...]] = ("reason",)
     session_id: str
-    user_id: str
     reason: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
 
     def rooms(self) -> tuple[str, ...]:
         return (CONTROL_ROOM,)
 
 
-class WatchingEnded(Event):
+class WatchingEnded(UserEvent):
     """A user may no longer watch a room: every instance removes the user's sockets from it."""
 
     NAME: ClassVar[str] = "WATCHING_ENDED"
     NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE
     PLAIN: ClassVar[tuple[str, ...]] = ("of_namespace", "room")
-    user_id: str
     of_namespace: str
     room: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
 
     def rooms(self) -> tuple[str, ...]:
         return (CONTROL_ROOM,)
 
 
-class RolesChanged(Event):
+class RolesChanged(UserEvent):
     """A user's roles changed: every instance updates the user's connections."""
 
     NAME: ClassVar[str] = "ROLES_CHANGED"
     NAMESPACE: ClassVar[str | None] = CONTROL_NAMESPACE
     PLAIN: ClassVar[tuple[str, ...]] = ("roles",)
-    user_id: str
     roles: list[str]
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
 
     def rooms(self) -> tuple[str, ...]:
         return (CONTROL_ROOM,)

@@ -5,8 +5,7 @@ from typing import ClassVar, Literal
 
 from msgspec import UNSET, UnsetType
 
-from handlers.kit.contract import Change, ChangeNothing, Event, Id, Nothing, Request, View
-from rooms import names
+from handlers.kit.contract import Change, ChangeNothing, Event, Id, Nothing, Request, ToUser, View
 
 Reminder = Literal["day", "hour", "minutes"]
 """A day, an hour, or ten minutes before the start."""
@@ -57,37 +56,23 @@ class FileView(View):
     text: str
 
 
-class RemindersSet(Event):
+class RemindersSet(ToUser):
     """The user switched reminders on or off."""
 
     NAME: ClassVar[str] = "REMINDERS_SET"
     NAMESPACE: ClassVar[str | None] = "/calendar"
     PRIVATE: ClassVar[tuple[str, ...]] = ("user_id",)
-    user_id: str
     reminders: RemindersView
 
-    def key(self) -> str:
-        return f"user:{self.user_id}"
 
-    def rooms(self) -> tuple[str, ...]:
-        return (names.user(self.user_id),)
-
-
-class FeedRenewed(Event):
+class FeedRenewed(ToUser):
     """The address of the user's calendar changed; `/calendar get` answers the new one."""
 
     NAME: ClassVar[str] = "CALENDAR_FEED_RENEWED"
     NAMESPACE: ClassVar[str | None] = "/calendar"
-    user_id: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
-
-    def rooms(self) -> tuple[str, ...]:
-        return (names.user(self.user_id),)
 
 
-class BookingReminder(Event):
+class BookingReminder(ToUser):
     """A booking of the user begins soon."""
 
     NAME: ClassVar[str] = "BOOKING_REMINDER"
@@ -98,13 +83,6 @@ class BookingReminder(Event):
     other_id: str
     """The other party of the booking."""
     reminder: Reminder
-    user_id: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
-
-    def rooms(self) -> tuple[str, ...]:
-        return (names.user(self.user_id),)
 
 
 class ReminderDue(Event):

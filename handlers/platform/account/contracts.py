@@ -7,11 +7,11 @@ from msgspec import UNSET, UnsetType
 from handlers.kit.contract import (
     Change,
     ChangeNothing,
-    Event,
     Id,
     Nothing,
     Personal,
     Request,
+    UserEvent,
     View,
 )
 from handlers.platform.auth.contracts import Password
@@ -74,14 +74,10 @@ class ProofView(View):
     fresh_for_s: int
 
 
-class EmailChanged(Event):
+class EmailChanged(UserEvent):
     """An account's address changed; `device` and `place` describe where the change came from."""
 
     NAME: ClassVar[str] = "EMAIL_CHANGED"
     PERSONAL: ClassVar[Personal] = {"user_id": {"device": "", "place": ""}}
-    user_id: str
     device: str
     place: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"

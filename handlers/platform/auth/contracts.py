@@ -14,6 +14,7 @@ from handlers.kit.contract import (
     Nothing,
     Personal,
     Request,
+    UserEvent,
     View,
 )
 from handlers.kit.errors import Refusal
@@ -171,14 +172,7 @@ class SessionList(View):
     guesses: GuessesView | None = None
 
 
-class _OfUser(Event, kw_only=True):
-    user_id: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
-
-
-class AuthSuccess(_OfUser):
+class AuthSuccess(UserEvent):
     """A user signed in."""
 
     NAME: ClassVar[str] = "AUTH_SUCCESS"
@@ -223,7 +217,7 @@ class SignInsFailed(Event):
         return f"auth:{self.email_fingerprint or self.user_id}"
 
 
-class _OfUserSomewhere(_OfUser, kw_only=True):
+class _OfUserSomewhere(UserEvent, kw_only=True):
     """`device` and `place` describe where the change came from."""
 
     PERSONAL: ClassVar[Personal] = {"user_id": {"device": "", "place": ""}}
@@ -254,7 +248,7 @@ class AuthMethodRemoved(_OfMethod):
     NAME: ClassVar[str] = "AUTH_METHOD_REMOVED"
 
 
-class SessionDue(_OfUser):
+class SessionDue(UserEvent):
     """A session was not refreshed before it expired."""
 
     NAME: ClassVar[str] = "SESSION_DUE"

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from handlers.kit.contract import Change, Event, Id, Nothing, Request, View
+from handlers.kit.contract import Change, Id, Nothing, Request, UserEvent, View
 from handlers.kit.errors import Refusal
 from handlers.kit.texts import opaque
 from handlers.platform.auth.contracts import DeviceToken
@@ -116,14 +116,7 @@ class SignInMethods(View):
     identities: list[IdentityView]
 
 
-class _OfUser(Event):
-    user_id: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
-
-
-class OAuthLinked(_OfUser):
+class OAuthLinked(UserEvent):
     """A user linked an identity at a provider as a sign-in method."""
 
     NAME: ClassVar[str] = "OAUTH_LINKED"

@@ -16,6 +16,7 @@ from handlers.kit.contract import (
     Personal,
     Request,
     ShortText,
+    UserEvent,
     Version,
     View,
 )
@@ -175,14 +176,10 @@ class CaseChanged(_AboutCase):
     NAME: ClassVar[str] = "CASE_CHANGED"
 
 
-class _AboutModerator(Event):
+class _AboutModerator(UserEvent):
     NAMESPACE: ClassVar[str | None] = "/moderation"
     JOINS: ClassVar[bool]
-    user_id: str
     seq: int
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
 
     def rooms(self) -> tuple[str, ...]:
         return (MODERATORS_ROOM, names.user(self.user_id))
@@ -206,12 +203,8 @@ class ModeratorRemoved(_AboutModerator):
     JOINS: ClassVar[bool] = False
 
 
-class FlagAnswered(Event):
+class FlagAnswered(UserEvent):
     """A moderator reviewed a message that a user flagged."""
 
     NAME: ClassVar[str] = "FLAG_ANSWERED"
-    user_id: str
     case_id: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"

@@ -5,9 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
-from handlers.kit.contract import Change, Cursor, Event, Id, Limit, Personal, Request, View
+from handlers.kit.contract import Change, Cursor, Id, Limit, Personal, Request, ToUser, View
 from handlers.kit.texts import opaque
-from rooms import names
 
 PushToken = Annotated[str, opaque(1, 4_096)]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=200)]
@@ -67,26 +66,19 @@ class UnreadView(View):
     unread: int
 
 
-class _ToUser(Event):
+class _OfInbox(ToUser):
     NAMESPACE: ClassVar[str | None] = "/notifications"
     PRIVATE: ClassVar[tuple[str, ...]] = ("user_id",)
-    user_id: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
-
-    def rooms(self) -> tuple[str, ...]:
-        return (names.user(self.user_id),)
 
 
-class NotificationDispatched(_ToUser):
+class NotificationDispatched(_OfInbox):
     """A user got a notification."""
 
     NAME: ClassVar[str] = "NOTIFICATION_DISPATCHED"
     notification: NotificationView
 
 
-class NotificationRead(_ToUser, omit_defaults=True):
+class NotificationRead(_OfInbox, omit_defaults=True):
     """A user has read the notifications in `ids`; `unread` notifications are left.
 
     If it contains `withdrawn`, which is then true, these notifications are no longer listed.

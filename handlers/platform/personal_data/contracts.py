@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from handlers.kit.contract import ChangeNothing, Event, Moment, Nothing, View
+from handlers.kit.contract import ChangeNothing, Event, Moment, Nothing, ToUser, View
 from handlers.kit.errors import Refusal
-from rooms import names
 
 
 class DeletionPlanned(Refusal):
@@ -62,15 +61,8 @@ class AccountView(View):
     url_expires_in_s: int | None = None
 
 
-class _OfUser(Event):
+class _OfUser(ToUser):
     NAMESPACE: ClassVar[str | None] = "/account"
-    user_id: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
-
-    def rooms(self) -> tuple[str, ...]:
-        return (names.user(self.user_id),)
 
 
 class _OfExport(_OfUser):

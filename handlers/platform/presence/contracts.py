@@ -6,9 +6,8 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
-from handlers.kit.contract import Change, Event, Id, Nothing, Request, Seq, View
+from handlers.kit.contract import Change, Id, Nothing, Request, Seq, ToUser, UserEvent, View
 from handlers.kit.life import InstanceLost
-from rooms import names
 
 
 def presence_room(user_id: str) -> str:
@@ -80,12 +79,8 @@ class StatusEphemeral(msgspec.Struct):
     status: Status
 
 
-class _OfUser(Event):
-    user_id: str
+class _OfUser(UserEvent):
     at: datetime
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
 
 
 class UserOnline(_OfUser):
@@ -100,20 +95,13 @@ class UserOffline(_OfUser):
     NAME: ClassVar[str] = "USER_OFFLINE"
 
 
-class _OwnPresence(Event):
+class _OwnPresence(ToUser):
     """An event for the devices of one user only."""
 
     NAMESPACE: ClassVar[str | None] = "/presence"
     PLAIN: ClassVar[tuple[str, ...]] = ("status",)
-    user_id: str
     status: Status
     invisible: bool
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
-
-    def rooms(self) -> tuple[str, ...]:
-        return (names.user(self.user_id),)
 
 
 class VisibilityChanged(_OwnPresence):

@@ -4,9 +4,8 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from handlers.consulting.availability.contracts.blocks import BlockView
-from handlers.kit.contract import Change, Event, Id, Nothing, View
+from handlers.kit.contract import Change, Event, Id, Nothing, ToUser, View
 from handlers.kit.errors import Refusal
-from rooms import names
 
 
 class BlockNotFull(Refusal):
@@ -51,19 +50,12 @@ class WaitsView(View):
     seq: int
 
 
-class _ToWaiting(Event):
+class _ToWaiting(ToUser):
     """An event for `user_id`, who is or was on the waiting list of the block."""
 
     NAMESPACE: ClassVar[str | None] = "/availability"
     PRIVATE: ClassVar[tuple[str, ...]] = ("user_id",)
     block: BlockView
-    user_id: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
-
-    def rooms(self) -> tuple[str, ...]:
-        return (names.user(self.user_id),)
 
 
 class WaitingListClosed(_ToWaiting):

@@ -6,10 +6,9 @@ The events go to the user's own room, so that all of their devices show the same
 from datetime import datetime
 from typing import Annotated, ClassVar
 
-from handlers.kit.contract import Change, Event, Id, Moment, Nothing, Personal, Seq, View
+from handlers.kit.contract import Change, Id, Moment, Nothing, Personal, Seq, ToUser, View
 from handlers.kit.errors import Refusal
 from handlers.kit.texts import message
-from rooms import names
 
 Draft = Annotated[str, message(0, 8_000)]
 
@@ -71,15 +70,8 @@ class BlockedView(View):
     seq: int
 
 
-class _OfPerson(Event):
+class _OfPerson(ToUser):
     NAMESPACE: ClassVar[str | None] = "/chat"
-    user_id: str
-
-    def key(self) -> str:
-        return f"user:{self.user_id}"
-
-    def rooms(self) -> tuple[str, ...]:
-        return (names.user(self.user_id),)
 
 
 class ConversationAdjusted(_OfPerson):
