@@ -37,7 +37,7 @@ def week_of(block: dict[str, Any]) -> str:
     return f"{year}-W{week:02d}"
 
 
-async def refused(work: Awaitable[Any], code: str) -> Refused:
+async def assert_refused(work: Awaitable[Any], code: str) -> Refused:
     """Assert that `work` is refused with this code; returns the refusal."""
     with pytest.raises(Refused) as raised:
         await work

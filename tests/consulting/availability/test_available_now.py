@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.consulting.availability.practice import follow, open_practice, refused
+from tests.consulting.availability.practice import assert_refused, follow, open_practice
 from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.world import both_databases, one_database, until, with_server
 
@@ -75,7 +75,7 @@ async def test_the_status_is_off_during_a_call_and_restored_with_back_after_call
     assert await available_in_profile(practice) is False
     payload = {"consultant_id": practice.consultant.id, "topic_id": practice.topic["id"]}
     tom = await world.person("tom")
-    await refused(tom.call("/booking", "request_now", **payload), "NOT_AVAILABLE")
+    await assert_refused(tom.call("/booking", "request_now", **payload), "NOT_AVAILABLE")
     await end_call(practice, call_id)
     await follower.assert_in_sync()
     assert received_statuses(follower) == [True, False, True]
@@ -105,7 +105,7 @@ async def test_a_status_set_during_a_call_takes_effect_after_it(world):
 @pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_setting_the_status_waits_for_a_concurrent_stop_and_is_refused(world, database_url):
     practice = await open_practice(world)
-    setting = refused(set_available_now(practice, True), "FORBIDDEN")
+    setting = assert_refused(set_available_now(practice, True), "FORBIDDEN")
     stopping = "UPDATE consultants SET status = 'stopped' WHERE id = $1"
     await ask_before_commit(database_url, stopping, practice.consultant.id, setting)
     assert await available_in_profile(practice) is False
@@ -169,7 +169,7 @@ async def test_only_watchers_get_events_and_only_until_they_unwatch(world):
     assert len(visitor.heard) == received
     await practice.list_blocks(sam)
     assert [event for event in sam.client.heard if event.namespace == NAMESPACE] == []
-    await refused(visitor.call(NAMESPACE, "watch", consultant_id=sam.id), "NOT_FOUND")
+    await assert_refused(visitor.call(NAMESPACE, "watch", consultant_id=sam.id), "NOT_FOUND")
 
 
 async def test_a_watcher_that_reconnects_gets_the_missed_events(world):
@@ -217,10 +217,10 @@ async def test_check_returns_the_status_at_a_given_time(world):
     await practice.consultant.call(NAMESPACE, "set_default_schedule", time_zone="UTC", blocks=[])
     assert await check(practice.blocks[1]["starts_at"]) == {"status": "unavailable"}
     not_a_consultant = {"consultant_id": sam.id, "at": starts_at}
-    await refused(visitor.call(NAMESPACE, "check", **not_a_consultant), "NOT_FOUND")
+    await assert_refused(visitor.call(NAMESPACE, "check", **not_a_consultant), "NOT_FOUND")
     span = {"from": starts_at, "to": ends_at, "consultant_id": sam.id}
-    await refused(visitor.call(NAMESPACE, "list_blocks", **span), "NOT_FOUND")
-    await refused(check("2027-01-01T10:00:00"), "INVALID")
+    await assert_refused(visitor.call(NAMESPACE, "list_blocks", **span), "NOT_FOUND")
+    await assert_refused(check("2027-01-01T10:00:00"), "INVALID")
 
 
 @both_databases
@@ -267,10 +267,12 @@ async def test_timestamps_outside_the_range_of_utc_are_invalid(world, moment):
     practice = await open_practice(world)
     target = {"consultant_id": practice.consultant.id}
     visitor = await world.visitor(NAMESPACE)
-    refusal = await refused(visitor.call(NAMESPACE, "check", **target, at=moment), "INVALID")
+    refusal = await assert_refused(visitor.call(NAMESPACE, "check", **target, at=moment), "INVALID")
     assert (refusal.details or {})["path"] == "$.at"
     span = {"from": moment, "to": moment}
-    refusal = await refused(visitor.call(NAMESPACE, "list_blocks", **target, **span), "INVALID")
+    refusal = await assert_refused(
+        visitor.call(NAMESPACE, "list_blocks", **target, **span), "INVALID"
+    )
     assert (refusal.details or {})["path"] == "$.from"
 
 
@@ -298,7 +300,7 @@ async def test_the_status_is_off_while_no_device_is_connected(world, back_when_o
     await second.close()
     await wait_for_status(practice, sam, False)
     payload = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
-    await refused(sam.call("/booking", "request_now", **payload), "NOT_AVAILABLE")
+    await assert_refused(sam.call("/booking", "request_now", **payload), "NOT_AVAILABLE")
     await (await clara.device()).enter(NAMESPACE)
     await sam.enter("/presence")
 
@@ -321,7 +323,7 @@ async def test_an_invisible_consultant_is_not_available_now(world, back_when_onl
     await world.settle()
     assert not await available_in_profile(practice)
     payload = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
-    await refused(sam.call("/booking", "request_now", **payload), "NOT_AVAILABLE")
+    await assert_refused(sam.call("/booking", "request_now", **payload), "NOT_AVAILABLE")
     await clara.call("/presence", "set_invisible", on=False)
     await world.settle()
     assert await available_in_profile(practice) is back_when_online

@@ -15,10 +15,10 @@ from storage.events.holds import pools
 from tests.consulting.availability.practice import (
     TOPIC,
     Practice,
+    assert_refused,
     daily,
     moment_of,
     open_practice,
-    refused,
 )
 from tests.world import both_databases
 
@@ -88,7 +88,7 @@ async def test_an_override_does_not_overlap_bookings_that_stay(world):
     await set_hours(clara, "Asia/Kolkata", daily(8, 9, 10))
     week = "{:04d}-W{:02d}".format(*moment_of(booking["starts_at"]).isocalendar())
     change = {"week": week, "blocks": daily(13, 14, 15, 16)}
-    await refused(clara.call("/availability", "override_week", **change), "CONFLICT")
+    await assert_refused(clara.call("/availability", "override_week", **change), "CONFLICT")
     await open_blocks(world, clara)
     await clara.call("/availability", "override_week", **change, cancel_bookings=True)
     await world.settle()
@@ -114,7 +114,7 @@ async def test_a_consultant_with_a_call_as_a_student_cannot_be_booked_then(world
     practice, other = await open_practice(world), await open_practice(world, "dana")
     clara, sam = practice.consultant, await world.person("sam")
     booking = await other.booked(clara)
-    await refused(practice.ask(sam), "BLOCK_FULL")
+    await assert_refused(practice.ask(sam), "BLOCK_FULL")
     assert (await practice.ask(sam, 1))["status"] == "requested"
     await clara.call(NAMESPACE, "cancel", booking_id=booking["id"])
     assert (await practice.ask(sam))["status"] == "requested"
@@ -124,7 +124,7 @@ async def test_a_consultant_with_a_booked_block_cannot_book_a_call_then(world):
     practice, other = await open_practice(world), await open_practice(world, "dana")
     clara, sam = practice.consultant, await world.person("sam")
     booking = await practice.ask(sam)
-    await refused(other.ask(clara), "OVERLAPS")
+    await assert_refused(other.ask(clara), "OVERLAPS")
     await clara.call(NAMESPACE, "reject", booking_id=booking["id"])
     assert (await other.ask(clara))["status"] == "requested"
 
@@ -135,10 +135,10 @@ async def test_a_place_is_not_offered_while_the_consultant_has_another_call(worl
     booking = await practice.booked(sam)
     await tom.enter("/availability")
     await practice.join_list(tom)
-    await refused(other.ask(clara), "OVERLAPS")
+    await assert_refused(other.ask(clara), "OVERLAPS")
     await sam.call(NAMESPACE, "cancel", booking_id=booking["id"])
     await tom.event("WAITING_LIST_OFFERED")
-    await refused(other.ask(clara), "OVERLAPS")  # the offer holds the place
+    await assert_refused(other.ask(clara), "OVERLAPS")  # the offer holds the place
 
 
 @both_databases

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from tests.consulting.availability.practice import (
+    assert_refused,
     daily,
     follow,
     open_practice,
-    refused,
     week_of,
 )
 
@@ -81,7 +81,7 @@ async def test_a_waiting_list_survives_shrinking_but_not_the_end_of_its_block(wo
     await cancel(sam, booking)
     assert (await practice.block())["status"] == "cancelled"
     await set_week(practice, daily(10, 14))
-    await refused(practice.leave_list(ada), "NOT_FOUND")
+    await assert_refused(practice.leave_list(ada), "NOT_FOUND")
     assert (await practice.block())["status"] == "available"
 
 
@@ -92,9 +92,9 @@ async def test_excess_places_are_removed_as_their_bookings_end(world):
     assert capacity_of(await practice.block()) == (3, 3, "full")
     await cancel(sam, bookings[0])
     assert capacity_of(await practice.block()) == (2, 2, "full")
-    await refused(practice.ask(sam), "BLOCK_FULL")
+    await assert_refused(practice.ask(sam), "BLOCK_FULL")
     await practice.consultant.call("/booking", "cancel", booking_id=bookings[1]["id"])
-    await refused(practice.ask(tom), "BLOCK_FULL")
+    await assert_refused(practice.ask(tom), "BLOCK_FULL")
     await cancel(una, bookings[2])
     assert capacity_of(await practice.block()) == (0, 1, "available")
     await watcher.assert_in_sync()
@@ -110,11 +110,13 @@ async def test_a_withdrawn_block_is_cancelled_when_its_last_booking_ends(world, 
     else:
         await set_week(practice, [])
     await cancel(sam, bookings[0])
-    await refused(practice.ask(sam), "TOPIC_NOT_OFFERED" if cause == "stop" else "BLOCK_FULL")
+    await assert_refused(
+        practice.ask(sam), "TOPIC_NOT_OFFERED" if cause == "stop" else "BLOCK_FULL"
+    )
     await cancel(tom, bookings[1])
     assert (await practice.block())["status"] == "cancelled"
     if cause == "week":
-        await refused(practice.ask(sam), "NOT_FOUND")
+        await assert_refused(practice.ask(sam), "NOT_FOUND")
     await watcher.assert_in_sync()
 
 
@@ -124,7 +126,7 @@ async def test_a_withdrawn_block_whose_last_request_expired_cannot_be_requested(
     await practice.ask(sam)
     await set_week(practice, [])
     world.clock.advance(86_401)
-    await refused(practice.ask(tom), "NOT_FOUND")
+    await assert_refused(practice.ask(tom), "NOT_FOUND")
     await world.settle()
     assert (await practice.block())["status"] == "cancelled"
 
@@ -134,7 +136,7 @@ async def test_an_override_can_cancel_the_bookings_of_a_withdrawn_block(world):
     await set_week(practice, [])
     week = {"week": week_of(practice.blocks[0]), "blocks": []}
     call = practice.consultant.call
-    refusal = await refused(call(NAMESPACE, "override_week", **week), "CONFLICT")
+    refusal = await assert_refused(call(NAMESPACE, "override_week", **week), "CONFLICT")
     assert len((refusal.details or {})["bookings"]) == 2
     await call(NAMESPACE, "override_week", **week, cancel_bookings=True)
     event = await sam.event("BOOKING_CANCELLED")

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from tests.consulting.availability.practice import (
+    assert_refused,
     follow,
     moment_of,
     open_practice,
-    refused,
 )
 from tests.consulting.waiting_room.scenes import ROOM, hour_of
 from tests.world import both_databases
@@ -65,8 +65,8 @@ async def test_terms_start_with_the_defaults_and_change_one_by_one(world):
 )
 async def test_terms_out_of_range_are_invalid(world, terms):
     practice = await open_practice(world)
-    await refused(set_terms(practice.consultant, **terms), "INVALID")
-    await refused(set_terms(await world.person("sam"), min_notice_minutes=1), "FORBIDDEN")
+    await assert_refused(set_terms(practice.consultant, **terms), "INVALID")
+    await assert_refused(set_terms(await world.person("sam"), min_notice_minutes=1), "FORBIDDEN")
 
 
 async def test_a_block_can_be_requested_only_between_its_two_limits(world):
@@ -75,10 +75,10 @@ async def test_a_block_can_be_requested_only_between_its_two_limits(world):
     start = moment_of(practice.blocks[2]["starts_at"])
     await set_terms(clara, min_notice_minutes=90, max_days_ahead=2)
     world.clock.move_to(start - timedelta(days=2, seconds=1))
-    refusal = await refused(practice.ask(sam, 2), "TOO_FAR_AHEAD")
+    refusal = await assert_refused(practice.ask(sam, 2), "TOO_FAR_AHEAD")
     assert moment_of(refusal.details["from"]) == start - timedelta(days=2)
     world.clock.move_to(start - timedelta(minutes=89))
-    refusal = await refused(practice.ask(sam, 2), "DEADLINE_PASSED")
+    refusal = await assert_refused(practice.ask(sam, 2), "DEADLINE_PASSED")
     assert moment_of(refusal.details["until"]) == start - timedelta(minutes=90)
     world.clock.move_to(start - timedelta(minutes=91))
     assert (await practice.ask(sam, 2))["status"] == "requested"
@@ -94,7 +94,7 @@ async def test_a_student_moves_a_booking_until_the_deadline_and_the_consultant_a
     start = moment_of(booking["starts_at"])
     world.clock.move_to(start - timedelta(minutes=119))
     to = {"booking_id": booking["id"], "block_id": practice.blocks[5]["id"]}
-    refusal = await refused(sam.call("/booking", "reschedule", **to), "DEADLINE_PASSED")
+    refusal = await assert_refused(sam.call("/booking", "reschedule", **to), "DEADLINE_PASSED")
     assert moment_of(refusal.details["until"]) == start - timedelta(minutes=120)
     moved = await clara.call("/booking", "reschedule", **to)
     assert moved["block_id"] == practice.blocks[5]["id"]
@@ -202,8 +202,8 @@ async def test_the_buffer_makes_the_hours_beside_a_booking_unavailable(world):
     practice.blocks = practice.blocks[first : first + 4]
     booking = await practice.booked(sam, 1)
     assert await statuses() == ["unavailable", "full", "unavailable", "available"]
-    await refused(practice.ask(tom, 0), "BLOCK_FULL")
-    await refused(practice.ask(tom, 2), "BLOCK_FULL")
+    await assert_refused(practice.ask(tom, 0), "BLOCK_FULL")
+    await assert_refused(practice.ask(tom, 2), "BLOCK_FULL")
     await follower.assert_in_sync()
     await sam.call("/booking", "cancel", booking_id=booking["id"])
     assert await statuses() == ["available"] * 4

@@ -9,11 +9,11 @@ from handlers.consulting.availability.contracts.waiting_lists import OfferDue
 from handlers.consulting.availability.service import lists
 from storage.consulting.availability.waiting_lists import list_offered
 from tests.consulting.availability.practice import (
+    assert_refused,
     daily,
     follow,
     moment_of,
     open_practice,
-    refused,
 )
 from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.world import both_databases, with_server
@@ -51,13 +51,13 @@ async def test_a_freed_place_is_offered_only_to_the_first_on_the_waiting_list(wo
     block = await practice.block()
     assert (block["taken"], block["status"]) == (1, "full"), "an offer counts as a hold"
     for other in (ben, sam):
-        await refused(practice.ask(other), "BLOCK_FULL")
+        await assert_refused(practice.ask(other), "BLOCK_FULL")
         assert other.events(OFFERED) == []
     assert watcher.client.events(OFFERED) == []
     requested = await practice.ask(ada)
     assert requested["status"] == "requested"
     assert (await practice.block())["taken"] == 1, "the offer became the booking's hold"
-    await refused(practice.leave_list(ada), "NOT_FOUND")
+    await assert_refused(practice.leave_list(ada), "NOT_FOUND")
     world.clock.advance(OFFER_S + 1)
     await world.settle()
     assert (ada.events(EXPIRED), ben.events(OFFERED)) == ([], [])
@@ -79,7 +79,7 @@ async def test_an_expired_offer_goes_to_the_next_user_and_then_frees_the_place(w
     assert expired.data == {"block": await practice.block(), **expiry_of(first)}
     assert expired.data["block"]["status"] == "full", "it is ben's now"
     assert (await ben.event(OFFERED)).data["block"] == await practice.block()
-    await refused(practice.ask(ada), "BLOCK_FULL")
+    await assert_refused(practice.ask(ada), "BLOCK_FULL")
     await watcher.assert_in_sync()
     world.clock.advance(OFFER_S + 1)
     await world.settle()
@@ -88,7 +88,7 @@ async def test_an_expired_offer_goes_to_the_next_user_and_then_frees_the_place(w
     assert freed.data == {"block": await practice.block()}
     assert (freed.data["block"]["taken"], freed.data["block"]["status"]) == (0, "available")
     assert [len(p.events(name)) for p in (ada, ben) for name in (OFFERED, EXPIRED)] == [1] * 4
-    await refused(practice.join_list(ada), "BLOCK_NOT_FULL")
+    await assert_refused(practice.join_list(ada), "BLOCK_NOT_FULL")
     assert (await practice.ask(ada))["status"] == "requested"
     await watcher.assert_in_sync()
 
@@ -109,7 +109,7 @@ async def test_leaving_or_declining_passes_the_place_to_the_next_user(world):
     await cem.event(OFFERED)
     assert ben.events(OFFERED) == []
     assert ada.events(EXPIRED) == [], "who declined needs no telling"
-    await refused(practice.ask(ada), "BLOCK_FULL")
+    await assert_refused(practice.ask(ada), "BLOCK_FULL")
     await practice.leave_list(cem)
     await dan.event(OFFERED)
     await practice.leave_list(dan)
@@ -121,17 +121,17 @@ async def test_leaving_or_declining_passes_the_place_to_the_next_user(world):
 
 async def test_joining_the_waiting_list_of_an_unsuitable_block_is_refused(world):
     practice, sam, _, (ada,) = await full_practice(world, "ada")
-    await refused(practice.join_list(ada, 1), "BLOCK_NOT_FULL")
-    await refused(practice.join_list(practice.consultant), "OWN_BLOCK")
-    await refused(practice.join_list(sam), "ALREADY_HOLDS")
-    await refused(practice.leave_list(sam), "NOT_FOUND")
+    await assert_refused(practice.join_list(ada, 1), "BLOCK_NOT_FULL")
+    await assert_refused(practice.join_list(practice.consultant), "OWN_BLOCK")
+    await assert_refused(practice.join_list(sam), "ALREADY_HOLDS")
+    await assert_refused(practice.leave_list(sam), "NOT_FOUND")
     week = daily(10, 14)
     await practice.consultant.call(
         NAMESPACE, "set_default_schedule", time_zone="UTC", blocks=week[:0]
     )
-    await refused(practice.join_list(ada, 1), "NOT_FOUND")
+    await assert_refused(practice.join_list(ada, 1), "NOT_FOUND")
     world.clock.move_to(moment_of(practice.blocks[0]["ends_at"]))
-    await refused(practice.join_list(ada), "BLOCK_PAST")
+    await assert_refused(practice.join_list(ada), "BLOCK_PAST")
 
 
 async def test_every_way_of_freeing_a_place_creates_an_offer(world):
@@ -183,7 +183,7 @@ async def test_withdrawing_a_block_expires_its_offers(world):
     expired = await ada.event(EXPIRED)
     assert (expired.data["block"]["status"], expired.data["block"]["taken"]) == ("cancelled", 0)
     assert ben.events(OFFERED) == []
-    await refused(practice.ask(ada), "NOT_FOUND")
+    await assert_refused(practice.ask(ada), "NOT_FOUND")
     await watcher.assert_in_sync()
 
 
@@ -194,7 +194,7 @@ async def test_the_order_of_the_waiting_list_is_kept_without_a_timer(world, monk
     await ada.event(OFFERED)
     monkeypatch.setattr(world.app.timers, "fire", fire_nothing)
     world.clock.advance(OFFER_S + 1)
-    await refused(practice.ask(sam), "BLOCK_FULL")
+    await assert_refused(practice.ask(sam), "BLOCK_FULL")
     assert (await practice.ask(ben))["status"] == "requested"
     await ada.event(EXPIRED)
 
@@ -211,7 +211,7 @@ async def test_joining_the_list_is_refused_when_only_an_expired_hold_fills_the_b
     await practice.ask(sam)
     monkeypatch.setattr(world.app.timers, "fire", fire_nothing)
     world.clock.advance(86_401)
-    await refused(practice.join_list(ada), "BLOCK_NOT_FULL")
+    await assert_refused(practice.join_list(ada), "BLOCK_NOT_FULL")
     assert (await practice.ask(ada))["status"] == "requested"
     assert len(await world.stored("BOOKING_EXPIRED")) == 1
 
@@ -258,7 +258,7 @@ async def test_a_full_waiting_list_refuses_new_users(world, monkeypatch):
     monkeypatch.setattr(lists, "WAITING_MAX", 2)
     practice, _, _, (ada, ben) = await full_practice(world, "ada", "ben")
     cem = await world.person("cem")
-    refusal = await refused(practice.join_list(cem), "CONFLICT")
+    refusal = await assert_refused(practice.join_list(cem), "CONFLICT")
     assert refusal.details == {"most": 2}
     assert await practice.join_list(ben) == 2, "who is on it stays"
     await practice.leave_list(ada)
@@ -294,7 +294,7 @@ async def test_joining_the_list_of_a_block_that_is_being_withdrawn_is_refused(wo
     ada = await world.person("ada")
     joining = practice.join_list(ada)
     block_id = practice.blocks[0]["id"]
-    await refused(ask_before_commit(database_url, WITHDRAW, block_id, joining), "NOT_FOUND")
+    await assert_refused(ask_before_commit(database_url, WITHDRAW, block_id, joining), "NOT_FOUND")
 
 
 async def waits(person):
@@ -389,11 +389,11 @@ async def test_a_place_that_becomes_free_during_the_hour_can_be_booked_by_anybod
     await watcher.client.event("AVAILABILITY_BLOCK_AVAILABLE")
     assert updated.data["block"] == await practice.block()
     assert ada.events(OFFERED) == []
-    await refused(practice.join_list(ada), "DEADLINE_PASSED")
+    await assert_refused(practice.join_list(ada), "DEADLINE_PASSED")
     assert (await practice.ask(ada))["status"] == "requested"
     await cancel(ada, (await ada.call("/booking", "list"))["bookings"][0])
     world.clock.move_to(starts_at + timedelta(minutes=46))  # less than the topic's minimum is left
-    await refused(practice.ask(ada), "DEADLINE_PASSED")
+    await assert_refused(practice.ask(ada), "DEADLINE_PASSED")
 
 
 async def test_own_waits_are_listed_and_marked_in_the_blocks(world):
@@ -418,7 +418,7 @@ async def test_the_number_of_waiting_lists_of_a_user_is_limited(world, monkeypat
     monkeypatch.setattr(lists, "WAITS_MAX", 1)
     practice, _, _, (ada,) = await full_practice(world, "ada")
     await practice.booked(await world.person("tom"), 1)
-    await refused(practice.join_list(ada, 1), "TOO_MANY")
+    await assert_refused(practice.join_list(ada, 1), "TOO_MANY")
 
 
 async def test_nobody_joins_the_list_of_an_hour_that_began_or_is_too_near(world):
@@ -427,5 +427,5 @@ async def test_nobody_joins_the_list_of_an_hour_that_began_or_is_too_near(world)
     start = moment_of(practice.blocks[0]["starts_at"])
     await practice.consultant.call(NAMESPACE, "set_terms", min_notice_minutes=60)
     world.clock.move_to(start - timedelta(minutes=59))
-    refusal = await refused(practice.join_list(tom), "DEADLINE_PASSED")
+    refusal = await assert_refused(practice.join_list(tom), "DEADLINE_PASSED")
     assert moment_of(refusal.details["until"]) == start - timedelta(minutes=60)

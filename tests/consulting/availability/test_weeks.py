@@ -7,12 +7,12 @@ import pytest
 
 from storage.events.deliveries import Queue
 from tests.consulting.availability.practice import (
+    assert_refused,
     daily,
     events_in,
     follow,
     moment_of,
     open_practice,
-    refused,
     week_of,
 )
 from tests.world import one_database
@@ -121,7 +121,7 @@ async def test_an_override_lists_conflicting_bookings_and_cancels_them_on_reques
     lost = [await practice.booked(tom, 6), await practice.ask(una, 7)]
     shrunk = week_with(first, max_calls=1)
     before = await practice.list_blocks(sam)
-    refusal = await refused(override(practice, week, shrunk), "CONFLICT")
+    refusal = await assert_refused(override(practice, week, shrunk), "CONFLICT")
     assert sorted((refusal.details or {})["bookings"]) == sorted(booking["id"] for booking in lost)
     assert await practice.list_blocks(sam) == before, "a refusal changes nothing"
     assert (await practice.consultant.call(NAMESPACE, "get_schedule"))["overrides"] == []
@@ -149,7 +149,7 @@ async def test_clearing_an_override_cancels_bookings_only_on_request(world):
         "/booking", "request", block_id=extra[0]["id"], topic_id=practice.topic["id"]
     )
     call = practice.consultant.call
-    refusal = await refused(call(NAMESPACE, "clear_override", week=week), "CONFLICT")
+    refusal = await assert_refused(call(NAMESPACE, "clear_override", week=week), "CONFLICT")
     assert (refusal.details or {})["bookings"] == [booking["id"]]
     await call(NAMESPACE, "clear_override", week=week, cancel_bookings=True)
     await world.settle()
@@ -195,7 +195,7 @@ async def test_stopping_withdraws_free_blocks_until_the_consultant_returns(world
     assert statuses.count("full") == 1
     assert statuses.count("cancelled") == len(statuses) - 1
     assert (await sam.call("/booking", "get", booking_id=booking["id"]))["status"] == "approved"
-    await refused(clara.call(NAMESPACE, "set_available_now", available=True), "FORBIDDEN")
+    await assert_refused(clara.call(NAMESPACE, "set_available_now", available=True), "FORBIDDEN")
     assert await set_week(practice, daily(10, 15)) == {"blocks": [await practice.block()]}
     about = {"about_me": "Again.", "languages": ["en"], "country": "DE", "time_zone": "UTC"}
     await clara.call("/consultants", "become", **about)
@@ -236,20 +236,20 @@ async def test_malformed_weeks_hours_time_zones_and_ranges_are_invalid(world):
         f"{past.year}-W{past.week:02d}",
         "9999-W01",
     ):
-        await refused(override(practice, week, []), "INVALID")
+        await assert_refused(override(practice, week, []), "INVALID")
     for wrong in (
         [{"weekday": 7, "hour": 1, "max_calls": 1}],
         [{"weekday": 0, "hour": 24, "max_calls": 1}],
         [{"weekday": 0, "hour": 1, "max_calls": 0}],
         [{"weekday": 0, "hour": 1}],
     ):
-        await refused(set_week(practice, wrong), "INVALID")
-    await refused(set_week(practice, [], "Mars/Olympus"), "INVALID")
+        await assert_refused(set_week(practice, wrong), "INVALID")
+    await assert_refused(set_week(practice, [], "Mars/Olympus"), "INVALID")
     now = practice.world.clock.now()
     for start, end in ((now, now), (now, now + timedelta(days=100)), ("today", now)):
         span = {"from": str(start).replace(" ", "T"), "to": end.isoformat()}
         listing = clara.call(NAMESPACE, "list_blocks", consultant_id=clara.id, **span)
-        await refused(listing, "INVALID")
+        await assert_refused(listing, "INVALID")
 
 
 @one_database
@@ -262,11 +262,11 @@ async def test_only_consultants_can_use_schedule_commands(world):
         ("get_schedule", {}),
         ("set_available_now", {"available": True}),
     ):
-        await refused(sam.call(NAMESPACE, command, **payload), "FORBIDDEN")
-        await refused(visitor.call(NAMESPACE, command, **payload), "FORBIDDEN")
+        await assert_refused(sam.call(NAMESPACE, command, **payload), "FORBIDDEN")
+        await assert_refused(visitor.call(NAMESPACE, command, **payload), "FORBIDDEN")
     for command in ("join_waiting_list", "leave_waiting_list"):
-        await refused(visitor.call(NAMESPACE, command, block_id=sam.id), "FORBIDDEN")
-        await refused(sam.call(NAMESPACE, command, block_id=sam.id), "NOT_FOUND")
+        await assert_refused(visitor.call(NAMESPACE, command, block_id=sam.id), "FORBIDDEN")
+        await assert_refused(sam.call(NAMESPACE, command, block_id=sam.id), "NOT_FOUND")
     clara = await world.person("clara", consultant=True)
     schedule = await clara.call(NAMESPACE, "get_schedule")
     assert (schedule["default"], schedule["overrides"]) == ([], [])

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from tests.consulting.availability.practice import (
+    assert_refused,
     follow,
     moment_of,
     open_practice,
-    refused,
 )
 
 NAMESPACE = "/booking"
@@ -36,7 +36,7 @@ async def test_an_approval_notifies_both_parties_and_keeps_the_place(world):
     world.clock.advance(86_401)
     await world.settle()
     assert await sam.call(NAMESPACE, "get", booking_id=booking["id"]) == approved
-    await refused(practice.ask(await world.person("tom")), "BLOCK_FULL")
+    await assert_refused(practice.ask(await world.person("tom")), "BLOCK_FULL")
     assert (await practice.block())["taken"] == 1
     assert await world.stored("BOOKING_EXPIRED") == []
 
@@ -78,15 +78,15 @@ async def test_only_the_entitled_party_can_answer_or_change_a_booking(world):
     sam, tom = await world.person("sam"), await world.person("tom")
     booking = await practice.ask(sam)
     for command in ("approve", "reject"):
-        await refused(answer(sam, command, booking), "FORBIDDEN")
-        await refused(answer(other.consultant, command, booking), "NOT_FOUND")
-        await refused(answer(other.consultant, command, {"id": sam.id}), "NOT_FOUND")
+        await assert_refused(answer(sam, command, booking), "FORBIDDEN")
+        await assert_refused(answer(other.consultant, command, booking), "NOT_FOUND")
+        await assert_refused(answer(other.consultant, command, {"id": sam.id}), "NOT_FOUND")
     target = {"block_id": practice.blocks[1]["id"]}
     for stranger in (tom, other.consultant):
-        await refused(answer(stranger, "cancel", booking), "NOT_FOUND")
-        await refused(answer(stranger, "reschedule", booking, **target), "NOT_FOUND")
+        await assert_refused(answer(stranger, "cancel", booking), "NOT_FOUND")
+        await assert_refused(answer(stranger, "reschedule", booking, **target), "NOT_FOUND")
     own_request = await other.ask(practice.consultant, 3)
-    await refused(answer(practice.consultant, "approve", own_request), "NOT_FOUND")
+    await assert_refused(answer(practice.consultant, "approve", own_request), "NOT_FOUND")
     assert (await sam.call(NAMESPACE, "get", booking_id=booking["id"])) == booking
 
 
@@ -100,13 +100,13 @@ async def test_an_ended_booking_refuses_answers_and_changes(world):
     await world.settle()
     for booking in (rejected, cancelled, expired):
         for command in ("approve", "reject"):
-            await refused(answer(clara, command, booking), "WRONG_STATE")
-        await refused(answer(sam, "cancel", booking), "WRONG_STATE")
+            await assert_refused(answer(clara, command, booking), "WRONG_STATE")
+        await assert_refused(answer(sam, "cancel", booking), "WRONG_STATE")
         moved = answer(sam, "reschedule", booking, block_id=practice.blocks[1]["id"])
-        await refused(moved, "WRONG_STATE")
+        await assert_refused(moved, "WRONG_STATE")
     approved = await practice.booked(sam)
     for command in ("approve", "reject"):
-        await refused(answer(clara, command, approved), "WRONG_STATE")
+        await assert_refused(answer(clara, command, approved), "WRONG_STATE")
     kinds = [await world.stored(f"BOOKING_{name.upper()}") for name in ENDED]
     assert [len(events) for events in kinds] == [1, 1, 1, 0]
 
@@ -124,7 +124,7 @@ async def test_a_stale_version_is_a_conflict_and_changes_nothing(world):
         (sam, "cancel", {}),
         (sam, "reschedule", {"block_id": practice.blocks[0]["id"]}),
     ):
-        await refused(answer(person, command, booking, version=1, **more), "CONFLICT")
+        await assert_refused(answer(person, command, booking, version=1, **more), "CONFLICT")
     assert await sam.call(NAMESPACE, "get", booking_id=booking["id"]) == moved
     assert (await answer(clara, "approve", booking, version=2))["version"] == 3
 
@@ -175,7 +175,7 @@ async def test_a_refused_reschedule_leaves_the_booking_unchanged(world):
         (other.blocks[7], "NOT_FOUND"),
         ({"id": sam.id}, "NOT_FOUND"),
     ):
-        await refused(answer(sam, "reschedule", booking, block_id=block["id"]), code)
+        await assert_refused(answer(sam, "reschedule", booking, block_id=block["id"]), code)
     assert await sam.call(NAMESPACE, "get", booking_id=booking["id"]) == booking
     taken = [(await practice.block(number))["taken"] for number in (4, 5, 6)]
     assert taken == [1, 1, 0]
@@ -225,11 +225,11 @@ async def test_a_call_past_the_end_of_its_block_completes_the_booking_when_it_en
         await person.call("/call", "join", call_id=call["id"])
     await world.settle()
     moved = answer(sam, "reschedule", booking, block_id=practice.blocks[1]["id"])
-    await refused(moved, "WRONG_STATE")
+    await assert_refused(moved, "WRONG_STATE")
     world.clock.move_to(moment_of(booking["ends_at"]) + timedelta(minutes=5))
     await world.settle()
     assert await world.stored("BOOKING_COMPLETED") == [], "they still talk"
-    await refused(answer(sam, "cancel", booking), "WRONG_STATE")
+    await assert_refused(answer(sam, "cancel", booking), "WRONG_STATE")
     await clara.call("/call", "end", call_id=call["id"])
     await world.settle()
     for person in (sam, clara):
@@ -237,7 +237,7 @@ async def test_a_call_past_the_end_of_its_block_completes_the_booking_when_it_en
         came = {"attended": ["student", "consultant"]}
         done = {**booking, **came, "status": "completed", "version": 3}
         assert event.data["booking"] == done
-    await refused(answer(sam, "cancel", booking), "WRONG_STATE")
+    await assert_refused(answer(sam, "cancel", booking), "WRONG_STATE")
 
 
 async def test_cancelling_an_immediate_booking_ends_its_call(world):

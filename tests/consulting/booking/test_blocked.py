@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.consulting.availability.practice import follow, moment_of, open_practice, refused
+from tests.consulting.availability.practice import assert_refused, follow, moment_of, open_practice
 from tests.consulting.waiting_room.scenes import ROOM
 from tests.world import until, with_server
 
@@ -21,15 +21,15 @@ async def test_neither_side_can_make_or_move_a_booking_and_what_stands_stays(wor
     standing, asked = await practice.booked(sam), await practice.ask(sam, 1)
     talk = await sam.call("/chat", "open", user_id=clara.id)
     await block(*((clara, sam) if by_consultant else (sam, clara)))
-    await refused(practice.ask(sam, 2), "BLOCKED")
+    await assert_refused(practice.ask(sam, 2), "BLOCKED")
     now = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
-    await refused(sam.call(NAMESPACE, "request_now", **now), "BLOCKED")
+    await assert_refused(sam.call(NAMESPACE, "request_now", **now), "BLOCKED")
     place = {"block_id": practice.blocks[2]["id"], "topic_id": practice.topic["id"]}
     in_chat = sam.call("/chat", "request_booking", conversation_id=talk["id"], **place)
-    await refused(in_chat, "BLOCKED")
+    await assert_refused(in_chat, "BLOCKED")
     to = {"booking_id": standing["id"], "block_id": practice.blocks[3]["id"]}
     for person in (sam, clara):
-        await refused(person.call(NAMESPACE, "reschedule", **to), "BLOCKED")
+        await assert_refused(person.call(NAMESPACE, "reschedule", **to), "BLOCKED")
     assert (await practice.block(2))["taken"] == 0
     rejected = await clara.call(NAMESPACE, "reject", booking_id=asked["id"])
     assert rejected["status"] == "rejected"
@@ -44,7 +44,7 @@ async def test_a_blocked_user_cannot_join_the_waiting_list(world):
     await practice.booked(await world.person("tom"))
     sam = await world.person("sam")
     await block(practice.consultant, sam)
-    await refused(practice.join_list(sam), "BLOCKED")
+    await assert_refused(practice.join_list(sam), "BLOCKED")
 
 
 async def test_a_blocked_user_reads_what_visitors_read(world):
@@ -79,7 +79,7 @@ async def test_a_blocked_user_stops_watching_the_consultant_on_every_instance(wo
     await block(clara, sam)
     await world.settle()
     for namespace in ("/availability", "/consultants"):
-        await refused(sam.call(namespace, "watch", **target), "NOT_FOUND")
+        await assert_refused(sam.call(namespace, "watch", **target), "NOT_FOUND")
     await clara.call("/consultants", "update", about_me="After the block.")
     await clara.call("/availability", "set_available_now", available=True)
     await follower.client.event("AVAILABLE_NOW_STATUS_CHANGED")

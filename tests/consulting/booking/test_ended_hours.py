@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from handlers.consulting.booking.service.answers import cancel_all
-from tests.consulting.availability.practice import moment_of, open_practice, refused
+from tests.consulting.availability.practice import assert_refused, moment_of, open_practice
 from tests.consulting.call.scenes import CALL, talk_of
 from tests.consulting.waiting_room.scenes import ROOM, hour_of
 from tests.world import both_databases
@@ -63,7 +63,7 @@ async def test_nothing_of_an_hour_that_is_over_can_be_changed(world, monkeypatch
         booking = await practice.booked(sam)
         world.clock.move_to(moment_of(booking["ends_at"]))
         changing = person.call(NAMESPACE, command, booking_id=booking["id"], **more)
-        assert (await refused(changing, "WRONG_STATE")).details == {"status": "missed"}
+        assert (await assert_refused(changing, "WRONG_STATE")).details == {"status": "missed"}
         assert (await get(sam, booking["id"]))["status"] == "missed"
         practice.blocks.pop(0)
 
@@ -108,10 +108,10 @@ async def test_a_call_is_reopened_only_after_one_that_took_place(world):
     def reopen(person):
         return person.call(NAMESPACE, "reopen_call", booking_id=booking_id)
 
-    await refused(reopen(sam), "WRONG_STATE")
+    await assert_refused(reopen(sam), "WRONG_STATE")
     await hour.hold_a_call(sam, booking_id, 60)
-    await refused(reopen(sam), "WRONG_STATE")  # somebody ended it
-    await refused(reopen(await world.person("eve")), "NOT_FOUND")
+    await assert_refused(reopen(sam), "WRONG_STATE")  # somebody ended it
+    await assert_refused(reopen(await world.person("eve")), "NOT_FOUND")
 
 
 async def test_each_change_has_its_own_reason_author_and_time(world):
@@ -195,8 +195,8 @@ async def test_a_page_after_no_booking_of_ones_own_is_refused(world):
     booking = await practice.ask(await world.person("sam"))
     eve = await world.person("eve")
     for before in (booking["id"], eve.id):
-        await refused(eve.call(NAMESPACE, "list", part="past", before=before), "INVALID")
-    await refused(eve.call(NAMESPACE, "list", part="past", status="expired"), "INVALID")
+        await assert_refused(eve.call(NAMESPACE, "list", part="past", before=before), "INVALID")
+    await assert_refused(eve.call(NAMESPACE, "list", part="past", status="expired"), "INVALID")
 
 
 async def test_deleting_an_account_does_not_cancel_hours_that_are_over(world, monkeypatch):

@@ -7,11 +7,11 @@ import pytest
 from handlers.consulting.booking.contracts import HoldDue
 from tests.consulting.availability.practice import (
     TOPIC,
+    assert_refused,
     daily,
     follow,
     moment_of,
     open_practice,
-    refused,
 )
 from tests.world import one_database, until, with_server
 
@@ -117,7 +117,7 @@ async def test_an_expired_request_refuses_answers_without_a_timer(world, without
         strict=True,
     ):
         answer = person.call(NAMESPACE, command, booking_id=booking["id"], **more)
-        await refused(answer, "WRONG_STATE")
+        await assert_refused(answer, "WRONG_STATE")
         assert await status_of(student, booking) == "expired", "what was found is kept"
         await student.event("BOOKING_EXPIRED")
     assert (await practice.block())["taken"] == 0
@@ -175,7 +175,7 @@ async def test_approving_a_request_that_another_user_found_expired_is_refused(
     await ada.event("WAITING_LIST_OFFERED")
     world.clock.advance(-60)
     approve = practice.consultant.call(NAMESPACE, "approve", booking_id=booking["id"])
-    await refused(approve, "WRONG_STATE")
+    await assert_refused(approve, "WRONG_STATE")
     assert await status_of(sam, booking) == "expired"
     assert (await sam.event("BOOKING_EXPIRED")).data["booking"]["id"] == booking["id"]
     assert await world.stored("BOOKING_APPROVED") == []

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.consulting.availability.practice import TOPIC, moment_of, open_practice, refused
+from tests.consulting.availability.practice import TOPIC, assert_refused, moment_of, open_practice
 from tests.world import both_databases
 
 NAMESPACE = "/booking"
@@ -38,7 +38,7 @@ async def test_an_immediate_request_expires_after_two_minutes(world, practice):
     assert event.data == {"booking": booking}
     held_for = moment_of(booking["hold_expires_at"]) - moment_of(event.meta["at"])
     assert held_for.total_seconds() == 120
-    await refused(request_now(practice, sam), "OVERLAPS")
+    await assert_refused(request_now(practice, sam), "OVERLAPS")
     world.clock.advance(119)
     await world.settle()
     assert await world.stored("BOOKING_EXPIRED") == []
@@ -47,8 +47,8 @@ async def test_an_immediate_request_expires_after_two_minutes(world, practice):
     for person in (sam, practice.consultant):
         ended = (await person.event("BOOKING_EXPIRED")).data["booking"]
         assert (ended["id"], ended["status"]) == (booking["id"], "expired")
-    await refused(approve(practice, booking), "WRONG_STATE")
-    await refused(request_now(practice, sam), "NOT_AVAILABLE")  # it was not answered
+    await assert_refused(approve(practice, booking), "WRONG_STATE")
+    await assert_refused(request_now(practice, sam), "NOT_AVAILABLE")  # it was not answered
     await practice.consultant.call("/availability", "set_available_now", available=True)
     assert (await request_now(practice, sam))["status"] == "requested"
 
@@ -63,7 +63,7 @@ async def test_approving_an_immediate_request_initiates_its_call(world, practice
         call = (await person.event("CALL_INITIATED")).data["call"]
         assert (call["booking_id"], call["status"]) == (booking["id"], "initiated")
     other = await request_now(practice, tom)
-    await refused(approve(practice, other), "IN_CALL")
+    await assert_refused(approve(practice, other), "IN_CALL")
     unchanged = await tom.call(NAMESPACE, "get", booking_id=other["id"])
     assert unchanged == other, "it waits on"
     for person in (sam, practice.consultant):
@@ -80,7 +80,7 @@ async def test_a_call_that_nobody_joins_cancels_its_booking(world, practice):
     sam = await world.person("sam")
     booking = await request_now(practice, sam)
     await approve(practice, booking)
-    await refused(request_now(practice, sam), "OVERLAPS")
+    await assert_refused(request_now(practice, sam), "OVERLAPS")
     world.clock.advance(61)
     await world.settle()
     assert await world.stored("BOOKING_COMPLETED") == []
@@ -105,15 +105,17 @@ async def test_cancelling_a_booking_during_its_call_cancels_it_once(world, pract
 async def test_refusals_of_immediate_requests(world, practice):
     sam, clara = await world.person("sam"), practice.consultant
     other = await open_practice(world, "otto")
-    await refused(request_now(other, sam), "NOT_AVAILABLE")
-    await refused(request_now(practice, sam, topic_id=other.topic["id"]), "TOPIC_NOT_OFFERED")
-    await refused(request_now(practice, sam, consultant_id=sam.id), "OWN_BLOCK")
-    await refused(request_now(practice, clara), "OWN_BLOCK")
+    await assert_refused(request_now(other, sam), "NOT_AVAILABLE")
+    await assert_refused(
+        request_now(practice, sam, topic_id=other.topic["id"]), "TOPIC_NOT_OFFERED"
+    )
+    await assert_refused(request_now(practice, sam, consultant_id=sam.id), "OWN_BLOCK")
+    await assert_refused(request_now(practice, clara), "OWN_BLOCK")
     booking = await request_now(practice, sam)
     moved = {"booking_id": booking["id"], "block_id": practice.blocks[0]["id"]}
-    await refused(sam.call(NAMESPACE, "reschedule", **moved), "WRONG_STATE")
+    await assert_refused(sam.call(NAMESPACE, "reschedule", **moved), "WRONG_STATE")
     await clara.call("/availability", "set_available_now", available=False)
-    await refused(request_now(practice, await world.person("tom")), "NOT_AVAILABLE")
+    await assert_refused(request_now(practice, await world.person("tom")), "NOT_AVAILABLE")
     rejected = await clara.call(NAMESPACE, "reject", booking_id=booking["id"], reason="Not now.")
     assert rejected["status"] == "rejected"
 

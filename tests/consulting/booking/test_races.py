@@ -6,7 +6,13 @@ from collections import Counter
 
 import pytest
 
-from tests.consulting.availability.practice import daily, events_in, follow, open_practice, refused
+from tests.consulting.availability.practice import (
+    assert_refused,
+    daily,
+    events_in,
+    follow,
+    open_practice,
+)
 from tests.consulting.waiting_room.scenes import ask_before_commit
 from tests.world import both_databases
 
@@ -302,7 +308,9 @@ async def test_a_request_waits_for_a_concurrent_stop_and_is_refused(world, datab
     target = {"request": {"block_id": practice.blocks[0]["id"]}}
     payload = target.get(command, {"consultant_id": clara.id})
     request = sam.call(NAMESPACE, command, topic_id=practice.topic["id"], **payload)
-    await refused(ask_before_commit(database_url, STOP, clara.id, request), "TOPIC_NOT_OFFERED")
+    await assert_refused(
+        ask_before_commit(database_url, STOP, clara.id, request), "TOPIC_NOT_OFFERED"
+    )
 
 
 @on_postgresql
@@ -312,5 +320,5 @@ async def test_an_approval_waits_for_a_concurrent_release_and_is_refused(world, 
     booking = await practice.ask(sam)
     approving = clara.call(NAMESPACE, "approve", booking_id=booking["id"])
     approved = ask_before_commit(database_url, RELEASE, booking["id"], approving)
-    await refused(approved, "WRONG_STATE")
+    await assert_refused(approved, "WRONG_STATE")
     await assert_ended_once(practice, booking)

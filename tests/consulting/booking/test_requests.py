@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from tests.consulting.availability.practice import (
     TOPIC,
+    assert_refused,
     daily,
     events_in,
     events_up_to,
     follow,
     moment_of,
     open_practice,
-    refused,
 )
 from tests.world import both_databases, one_database
 
@@ -96,9 +96,9 @@ async def test_a_request_for_a_full_past_own_or_missing_block_is_refused(world):
     clara, sam, tom = practice.consultant, await world.person("sam"), await world.person("tom")
     topic_id = practice.topic["id"]
     await practice.ask(sam)
-    await refused(practice.ask(tom), "BLOCK_FULL")
-    await refused(practice.ask(clara, 1), "OWN_BLOCK")
-    await refused(request(tom, topic_id, topic_id), "NOT_FOUND")
+    await assert_refused(practice.ask(tom), "BLOCK_FULL")
+    await assert_refused(practice.ask(clara, 1), "OWN_BLOCK")
+    await assert_refused(request(tom, topic_id, topic_id), "NOT_FOUND")
     before = await practice.block(1)
     last = practice.blocks[1]
     latest = moment_of(last["ends_at"]) - timedelta(minutes=TOPIC["minimal_duration_minutes"])
@@ -107,10 +107,10 @@ async def test_a_request_for_a_full_past_own_or_missing_block_is_refused(world):
     assert booking["hold_expires_at"] == before["ends_at"]
     await tom.call(NAMESPACE, "cancel", booking_id=booking["id"])
     world.clock.move_to(latest + timedelta(seconds=1))
-    refusal = await refused(practice.ask(tom, 1), "DEADLINE_PASSED")
+    refusal = await assert_refused(practice.ask(tom, 1), "DEADLINE_PASSED")
     assert moment_of(refusal.details["until"]) == latest, "less than the minimum duration is left"
     world.clock.move_to(moment_of(last["ends_at"]))
-    await refused(practice.ask(tom, 1), "BLOCK_PAST")
+    await assert_refused(practice.ask(tom, 1), "BLOCK_PAST")
 
 
 async def test_only_an_active_topic_of_the_consultant_can_be_requested(world):
@@ -118,12 +118,12 @@ async def test_only_an_active_topic_of_the_consultant_can_be_requested(world):
     other = await open_practice(world, "otto")
     sam, clara = await world.person("sam"), practice.consultant
     block_id = practice.blocks[0]["id"]
-    await refused(request(sam, block_id, other.topic["id"]), "TOPIC_NOT_OFFERED")
-    await refused(request(sam, block_id, sam.id), "TOPIC_NOT_OFFERED")
+    await assert_refused(request(sam, block_id, other.topic["id"]), "TOPIC_NOT_OFFERED")
+    await assert_refused(request(sam, block_id, sam.id), "TOPIC_NOT_OFFERED")
     await clara.call("/consultants", "remove_topic", topic_id=practice.topic["id"])
-    await refused(practice.ask(sam), "TOPIC_NOT_OFFERED")
+    await assert_refused(practice.ask(sam), "TOPIC_NOT_OFFERED")
     await other.consultant.call("/consultants", "stop")
-    await refused(other.ask(sam), "TOPIC_NOT_OFFERED")
+    await assert_refused(other.ask(sam), "TOPIC_NOT_OFFERED")
     assert (await practice.block())["taken"] == 0, "a refusal holds nothing"
 
 
@@ -139,12 +139,12 @@ async def test_a_student_cannot_have_overlapping_bookings(world):
     )
     sam = await world.person("sam")
     booking = await clara.booked(sam)
-    await refused(otto.ask(sam), "OVERLAPS")
+    await assert_refused(otto.ask(sam), "OVERLAPS")
     day = booking["starts_at"][:10]
     overlapping = [b for b in blocks["blocks"] if b["starts_at"].startswith(day)]
     assert [block["starts_at"][11:16] for block in overlapping] == ["09:15", "10:15"]
     for block in overlapping:
-        await refused(request(sam, block["id"], topic["id"]), "OVERLAPS")
+        await assert_refused(request(sam, block["id"], topic["id"]), "OVERLAPS")
     assert (await otto.block())["taken"] == 0
     await sam.call(NAMESPACE, "cancel", booking_id=booking["id"])
     assert (await otto.ask(sam))["status"] == "requested"
@@ -158,7 +158,7 @@ async def test_consecutive_blocks_do_not_overlap(world):
     first = await practice.ask(sam)
     second = await practice.ask(sam, 1)
     assert first["ends_at"] == second["starts_at"]
-    await refused(practice.ask(sam), "OVERLAPS")
+    await assert_refused(practice.ask(sam), "OVERLAPS")
 
 
 @one_database
@@ -174,7 +174,7 @@ async def test_unknown_or_malformed_request_fields_are_invalid(world):
         {"topic_id": None},
         {"request_id": "x" * 65},
     ):
-        await refused(practice.ask(sam, **fields), "INVALID")
+        await assert_refused(practice.ask(sam, **fields), "INVALID")
     assert (await practice.block())["taken"] == 0
 
 
@@ -197,7 +197,7 @@ async def test_repeating_a_request_id_makes_one_booking(world):
     assert answers[0]["ok"]
     assert (await practice.block())["taken"] == 1
     assert len(await world.stored("BOOKING_REQUESTED")) == 1
-    await refused(practice.ask(sam, 1, request_id="once"), "CONFLICT")
+    await assert_refused(practice.ask(sam, 1, request_id="once"), "CONFLICT")
 
 
 async def test_a_booking_is_visible_only_to_its_two_parties(world):
@@ -207,8 +207,10 @@ async def test_a_booking_is_visible_only_to_its_two_parties(world):
     for person in (sam, clara):
         assert await person.call(NAMESPACE, "get", booking_id=booking["id"]) == booking
         assert (await person.call(NAMESPACE, "list"))["bookings"] == [booking]
-    missing = await refused(tom.call(NAMESPACE, "get", booking_id=tom.id), "NOT_FOUND")
-    foreign = await refused(tom.call(NAMESPACE, "get", booking_id=booking["id"]), "NOT_FOUND")
+    missing = await assert_refused(tom.call(NAMESPACE, "get", booking_id=tom.id), "NOT_FOUND")
+    foreign = await assert_refused(
+        tom.call(NAMESPACE, "get", booking_id=booking["id"]), "NOT_FOUND"
+    )
     assert foreign.error == missing.error
     assert (await tom.call(NAMESPACE, "list"))["bookings"] == []
 
@@ -234,8 +236,8 @@ async def test_list_pages_from_the_newest_in_both_roles_and_filters_by_status(wo
     rest = await sam.call(NAMESPACE, "list", status="requested", before=first["next"])
     assert rest["bookings"] == [mine[1]]
     assert (await sam.call(NAMESPACE, "list", status="completed"))["bookings"] == []
-    await refused(sam.call(NAMESPACE, "list", status="lost"), "INVALID")
-    await refused(sam.call(NAMESPACE, "list", limit=0), "INVALID")
+    await assert_refused(sam.call(NAMESPACE, "list", status="lost"), "INVALID")
+    await assert_refused(sam.call(NAMESPACE, "list", limit=0), "INVALID")
 
 
 async def test_a_list_plus_later_events_equals_a_fresh_list(world):
@@ -300,8 +302,8 @@ async def test_an_account_about_to_be_deleted_makes_no_requests(world):
     await practice.booked(tom)
     await sam.call("/account", "delete")
     now = {"consultant_id": clara.id, "topic_id": practice.topic["id"]}
-    await refused(practice.ask(sam, 1), "DELETION_PLANNED")
-    await refused(sam.call(NAMESPACE, "request_now", **now), "DELETION_PLANNED")
-    await refused(practice.join_list(sam), "DELETION_PLANNED")
+    await assert_refused(practice.ask(sam, 1), "DELETION_PLANNED")
+    await assert_refused(sam.call(NAMESPACE, "request_now", **now), "DELETION_PLANNED")
+    await assert_refused(practice.join_list(sam), "DELETION_PLANNED")
     await sam.call("/account", "restore")
     assert (await practice.ask(sam, 1))["status"] == "requested"

@@ -6,7 +6,7 @@ import icalendar
 import pytest
 from aiohttp import ClientSession
 
-from tests.consulting.availability.practice import moment_of, open_practice, refused
+from tests.consulting.availability.practice import assert_refused, moment_of, open_practice
 from tests.world import with_server
 
 NAMESPACE = "/calendar"
@@ -106,7 +106,7 @@ async def test_a_booking_can_be_fetched_as_a_calendar_file(world):
     assert practice.topic["name"] in event["SUMMARY"]
     assert booking["id"] in event["URL"]
     stranger = await world.person("eve")
-    await refused(stranger.call(NAMESPACE, "file", booking_id=booking["id"]), "NOT_FOUND")
+    await assert_refused(stranger.call(NAMESPACE, "file", booking_id=booking["id"]), "NOT_FOUND")
 
 
 @with_server
@@ -142,4 +142,4 @@ async def test_the_feed_shows_the_bookings_until_its_address_is_renewed(world):
 @pytest.mark.parametrize("field", ["day", "hour", "minutes"])
 async def test_reminders_take_only_true_and_false(world, field):
     sam = await world.person("sam")
-    await refused(sam.call(NAMESPACE, "set_reminders", **{field: "no"}), "INVALID")
+    await assert_refused(sam.call(NAMESPACE, "set_reminders", **{field: "no"}), "INVALID")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from handlers.consulting.consultants import service
-from tests.consulting.availability.practice import TOPIC, events_in, events_up_to, refused
+from tests.consulting.availability.practice import TOPIC, assert_refused, events_in, events_up_to
 from tests.world import both_databases, one_database
 
 NAMESPACE = "/consultants"
@@ -40,7 +40,7 @@ async def test_a_user_can_become_a_consultant_only_once(world):
     event = await clara.event("CONSULTANT_ONBOARDED")
     assert event.data == {"consultant": consultant_of(clara, **more)}
     assert event.meta["room"] == f"consultant:{clara.id}"
-    await refused(clara.call(NAMESPACE, "become", **ABOUT), "ALREADY_CONSULTANT")
+    await assert_refused(clara.call(NAMESPACE, "become", **ABOUT), "ALREADY_CONSULTANT")
     me = await clara.call("/profile", "me")
     assert "consultant" in me["roles"]
 
@@ -96,7 +96,7 @@ async def test_a_stopped_consultant_is_not_listed_and_can_return(world):
         ("update_topic", {"topic_id": topic["id"], "name": "Other"}),
         ("remove_topic", {"topic_id": topic["id"]}),
     ):
-        await refused(clara.call(NAMESPACE, command, **payload), "NOT_A_CONSULTANT")
+        await assert_refused(clara.call(NAMESPACE, command, **payload), "NOT_A_CONSULTANT")
     returned = await clara.call(NAMESPACE, "become", **ABOUT)
     assert returned == consultant_of(clara, topics=[topic])
     assert len(await world.stored("CONSULTANT_ONBOARDED")) == 2
@@ -116,14 +116,14 @@ async def test_topics_are_added_updated_and_removed(world):
     assert changed == {**topic, **changes}
     assert (await clara.event("TOPIC_UPDATED")).data == {"topic": changed}
     for command in ("update_topic", "remove_topic"):
-        await refused(other.call(NAMESPACE, command, topic_id=topic["id"]), "NOT_FOUND")
-        await refused(clara.call(NAMESPACE, command, topic_id=clara.id), "NOT_FOUND")
+        await assert_refused(other.call(NAMESPACE, command, topic_id=topic["id"]), "NOT_FOUND")
+        await assert_refused(clara.call(NAMESPACE, command, topic_id=clara.id), "NOT_FOUND")
     assert await clara.call(NAMESPACE, "remove_topic", topic_id=topic["id"]) == {}
     assert (await clara.event("TOPIC_REMOVED")).data == {"topic": {**changed, "active": False}}
     assert (await clara.call(NAMESPACE, "get", consultant_id=clara.id))["topics"] == []
-    await refused(clara.call(NAMESPACE, "remove_topic", topic_id=topic["id"]), "NOT_FOUND")
+    await assert_refused(clara.call(NAMESPACE, "remove_topic", topic_id=topic["id"]), "NOT_FOUND")
     student = await world.person("sam")
-    await refused(student.call(NAMESPACE, "add_topic", **TOPIC), "NOT_A_CONSULTANT")
+    await assert_refused(student.call(NAMESPACE, "add_topic", **TOPIC), "NOT_A_CONSULTANT")
 
 
 INVALID_FIELDS = (
@@ -149,11 +149,11 @@ async def test_unknown_codes_and_read_only_fields_are_invalid(world):
     clara = await world.person("clara")
     for field, value in INVALID_FIELDS:
         become = clara.call(NAMESPACE, "become", **{**ABOUT, field: value})
-        refusal = await refused(become, "INVALID")
+        refusal = await assert_refused(become, "INVALID")
         assert field in str(refusal.details)
     await clara.call(NAMESPACE, "become", **ABOUT)
     for field, value in INVALID_FIELDS:
-        await refused(clara.call(NAMESPACE, "update", **{field: value}), "INVALID")
+        await assert_refused(clara.call(NAMESPACE, "update", **{field: value}), "INVALID")
 
 
 @one_database
@@ -171,7 +171,7 @@ async def test_the_fields_of_a_topic_are_validated(world):
         ("active", False),
     ):
         wrong = clara.call(NAMESPACE, "add_topic", **{**TOPIC, field: value})
-        await refused(wrong, "INVALID")
+        await assert_refused(wrong, "INVALID")
 
 
 async def test_visitors_can_only_read(world):
@@ -181,8 +181,8 @@ async def test_visitors_can_only_read(world):
     seen = await visitor.call(NAMESPACE, "get", consultant_id=clara.id)
     assert seen["topics"] == [topic]
     assert (await visitor.call(NAMESPACE, "list"))["consultants"] == [seen]
-    await refused(visitor.call(NAMESPACE, "get", consultant_id=topic["id"]), "NOT_FOUND")
-    await refused(visitor.call(NAMESPACE, "watch", consultant_id=topic["id"]), "NOT_FOUND")
+    await assert_refused(visitor.call(NAMESPACE, "get", consultant_id=topic["id"]), "NOT_FOUND")
+    await assert_refused(visitor.call(NAMESPACE, "watch", consultant_id=topic["id"]), "NOT_FOUND")
     for command, payload in (
         ("become", ABOUT),
         ("update", {}),
@@ -191,7 +191,7 @@ async def test_visitors_can_only_read(world):
         ("update_topic", {"topic_id": topic["id"]}),
         ("remove_topic", {"topic_id": topic["id"]}),
     ):
-        await refused(visitor.call(NAMESPACE, command, **payload), "FORBIDDEN")
+        await assert_refused(visitor.call(NAMESPACE, command, **payload), "FORBIDDEN")
 
 
 async def test_list_pages_from_the_newest_to_the_oldest_consultant(world):
@@ -210,7 +210,7 @@ async def test_list_pages_from_the_newest_to_the_oldest_consultant(world):
     assert page["next"] is None
     assert paged == complete
     for limit in (0, 101):
-        await refused(visitor.call(NAMESPACE, "list", limit=limit), "INVALID")
+        await assert_refused(visitor.call(NAMESPACE, "list", limit=limit), "INVALID")
 
 
 async def test_a_watcher_gets_all_changes_until_it_unwatches(world):
@@ -333,14 +333,16 @@ async def test_repeating_a_request_id_adds_one_topic(world):
     )
     assert len({topic["id"] for topic in answers}) == 1
     assert len(await world.stored("TOPIC_ADDED")) == 1
-    await refused(clara.call(NAMESPACE, "add_topic", **{**payload, "name": "Other"}), "CONFLICT")
+    await assert_refused(
+        clara.call(NAMESPACE, "add_topic", **{**payload, "name": "Other"}), "CONFLICT"
+    )
 
 
 async def test_the_number_of_topics_is_limited(world, monkeypatch):
     monkeypatch.setattr(service, "TOPICS_MAX", 2)
     clara = await world.person("clara", consultant=True)
     first, _ = [await clara.call(NAMESPACE, "add_topic", **TOPIC) for _ in range(2)]
-    refusal = await refused(clara.call(NAMESPACE, "add_topic", **TOPIC), "CONFLICT")
+    refusal = await assert_refused(clara.call(NAMESPACE, "add_topic", **TOPIC), "CONFLICT")
     assert refusal.details == {"most": 2}
     await clara.call(NAMESPACE, "remove_topic", topic_id=first["id"])
     assert (await clara.call(NAMESPACE, "add_topic", **TOPIC))["active"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.consulting.availability.practice import TOPIC, refused
+from tests.consulting.availability.practice import TOPIC, assert_refused
 from tests.parts.ports import free_port
 from tests.platform.uploads.uploading import PDF, picture, uploader
 from tests.world import with_server
@@ -96,9 +96,9 @@ async def test_only_the_users_own_complete_and_unused_image_is_accepted(world, c
         theirs = await upload(ben)
     before = await call(clara, "get", consultant_id=clara.person.id)
     for unusable in (pdf, incomplete, theirs):
-        await refused(call(clara, "update", picture_id=unusable), "NOT_FOUND")
-        await refused(call(clara, "add_topic", **TOPIC, icon_id=unusable), "NOT_FOUND")
+        await assert_refused(call(clara, "update", picture_id=unusable), "NOT_FOUND")
+        await assert_refused(call(clara, "add_topic", **TOPIC, icon_id=unusable), "NOT_FOUND")
     await clara.person.call("/profile", "set_picture", upload_id=mine)
-    await refused(call(clara, "update", picture_id=mine), "CONFLICT")
+    await assert_refused(call(clara, "update", picture_id=mine), "CONFLICT")
     assert await call(clara, "get", consultant_id=clara.person.id) == before
     assert await is_served(clara, f"/pictures/{mine}"), "a refusal lets go of nothing"

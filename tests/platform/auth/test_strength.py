@@ -39,7 +39,7 @@ def reason(password: str) -> str:
         *("starwars", "whatever", "superman1!", "michelle", "changeme", "P@ssw0rd", "passw0rd!"),
     ],
 )
-def test_common_passwords_and_their_variations_are_refused(password):
+def test_common_passwords_and_their_variations_are_assert_refused(password):
     assert reason(password) == "common"
 
 
@@ -58,7 +58,7 @@ def test_common_passwords_and_their_variations_are_refused(password):
         ),
     ],
 )
-def test_a_password_made_from_the_users_name_or_address_is_refused(password):
+def test_a_password_made_from_the_users_name_or_address_is_assert_refused(password):
     assert reason(password) == "personal"
 
 
@@ -90,22 +90,24 @@ async def test_every_command_that_sets_a_password_refuses_weak_ones(world: World
     sent = await visitor.call("/signup", "start", email=form["email"])
     proof = {"pincode": await world.mails.pincode(form["email"]), "ticket": sent["ticket"]}
     for weak in ("hamilton1", "peggy1234", "iloveyou!", "example.org"):
-        await refused(visitor, "/signup", "complete", {**form, **proof, "password": weak})
+        await assert_refused(visitor, "/signup", "complete", {**form, **proof, "password": weak})
     ticket = (await visitor.call("/auth", "forgot", email=ana.email))["ticket"]
     lost = {"email": ana.email, "ticket": ticket}
     lost["pincode"] = await world.mails.pincode(ana.email, 2)
     await ana.call("/profile", "send_proof")
     proof = {"pincode": await world.mails.pincode(ana.email, 3)}
     for weak in ("Quintessa!", "ana@example.org", "Example1", "trustno1", "Parley2024"):
-        await refused(visitor, "/auth", "reset", {**lost, "new_password": weak})
+        await assert_refused(visitor, "/auth", "reset", {**lost, "new_password": weak})
         change = {"current_password": PASSWORD, "new_password": weak}
-        await refused(ana.client, "/profile", "change_password", change)
-        await refused(ana.client, "/profile", "set_password", {**proof, "new_password": weak})
+        await assert_refused(ana.client, "/profile", "change_password", change)
+        await assert_refused(
+            ana.client, "/profile", "set_password", {**proof, "new_password": weak}
+        )
     await visitor.call("/auth", "login", email=ana.email, password=PASSWORD)
     await visitor.call("/auth", "reset", **lost, new_password="lovelace sails at dawn")
 
 
-async def refused(client, namespace: str, command: str, payload: dict) -> None:
+async def assert_refused(client, namespace: str, command: str, payload: dict) -> None:
     with pytest.raises(Refused) as refusal:
         await client.call(namespace, command, **payload)
     assert refusal.value.code == "PASSWORD_WEAK", payload
