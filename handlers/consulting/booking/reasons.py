@@ -10,7 +10,7 @@ from handlers.consulting.booking.contracts import ReasonCode
 IN_ENGLISH: dict[ReasonCode, str] = {
     "hour_withdrawn": "The consultant withdrew this hour.",
     "call_not_held": "The call did not take place.",
-    "account_closing": "The account of the other one is to be deleted.",
-    "account_closed": "The account of the other one was deleted.",
+    "account_closing": "The other person's account will be deleted.",
+    "account_closed": "The other person's account was deleted.",
 }
 TRANSLATED = {code: booking.sentence(f"reason_{code}") for code in IN_ENGLISH}

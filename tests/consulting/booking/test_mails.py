@@ -201,8 +201,8 @@ async def test_the_reason_of_a_planned_deletion_is_in_the_language_of_the_reader
     await leaving.call("/account", "delete")
     [text] = await cancelled(world, booking, left)
     reasons = {
-        "ben": "Grund: Das Konto der anderen Seite wird gelöscht.",
-        "ana": "Reason: The account of the other one is to be deleted.",
+        "ben": "Grund: Das Konto der anderen Person wird gelöscht.",
+        "ana": "Reason: The other person's account will be deleted.",
     }
     assert reasons[left.name] in text
 
@@ -221,7 +221,7 @@ async def test_a_cancellation_by_an_erasure_is_mailed_without_the_erased_data(
     assert booking["id"] in text
     assert ("Taxes" in text) == (erased == "ana"), "the topic is the consultant's"
     assert ("a deleted topic" in text) == (erased == "ben")
-    assert ("Das Konto der anderen Seite wurde gelöscht." in text) == (left is ben)
+    assert ("Das Konto der anderen Person wurde gelöscht." in text) == (left is ben)
     world.clock.advance(2 * 86_400)
     await world.settle()
     listed = (await left.call("/notifications", "list"))["notifications"]

@@ -93,7 +93,8 @@ const Connections = ({ state }) => html`
 function Elsewhere({ call, access }) {
   if (call.provider === "browser") return null;
   if (call.provider !== "jitsi" || !access?.url) {
-    return html`<p>The video of this call is in an app for ${call.provider}.</p>`;
+    return html`<p>The video of this call uses ${call.provider}, which this page cannot show.
+      Join with an app that can.</p>`;
   }
   const url = `${access.url.replace(/\/$/, "")}/${access.room}?jwt=${access.token}`;
   return html`<p><a class="button primary" href=${url} target="_blank" rel="noopener noreferrer">

@@ -64,8 +64,8 @@ function Password() {
 const Invisible = ({ on }) => html`
   <p>
     <${Do} action=${() => setInvisible(!on)} aria-pressed=${on}>Invisible<//>
-    <small>${on ? "Others see you as offline, and not when you type."
-      : "Hides that you are online, and when you type."}</small>
+    <small>${on ? "Others see you as offline, and do not see when you type."
+      : "Hides when you are online and when you type."}</small>
   </p>`;
 
 function Status() {
